@@ -1,0 +1,135 @@
+"""From the command line to the exit code: files, settings and failures in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import typing as t
+
+from dotenv import find_dotenv, load_dotenv
+from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError, SyncError
+from singer_sdk.singerlib import Catalog
+
+from tap_instantly.settings import SETTINGS, environment_faults, faults
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import click
+    from singer_sdk.plugin_base import _ConfigInput
+
+_T = t.TypeVar("_T")
+
+
+class CommandLineTap(Tap):
+    """A tap whose user is told in a sentence what is wrong, and never by a traceback.
+
+    Without `--config` it takes its settings from the environment.
+    """
+
+    config_jsonschema: t.ClassVar[dict[str, t.Any]] = SETTINGS.to_dict()
+
+    @override
+    def __init__(self, *, parse_env_config: bool = False, **options: t.Any) -> None:
+        if parse_env_config:
+            # The SDK looks for .env beside its own code only.
+            load_dotenv(find_dotenv(usecwd=True))
+            self.append_builtin_config(self.config_jsonschema)
+            found = environment_faults(self.config_jsonschema, self._env_var_prefix)
+            self._refuse(list(found))
+        super().__init__(parse_env_config=parse_env_config, **options)
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        self._config = {k: v for k, v in self._config.items() if v is not None}
+        self.append_builtin_config(self.config_jsonschema)
+        found = list(faults(self._config, self.config_jsonschema))
+        if raise_errors:
+            self._refuse(found)
+        # The SDK fills in the defaults while it validates.
+        return found or super()._validate_config(raise_errors=raise_errors)
+
+    def _refuse(self, found: list[str]) -> None:
+        if found:
+            msg = "Config validation failed"
+            raise ConfigValidationError(msg, errors=found)
+
+    @override
+    @classmethod
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        read = super().cb_config
+        return cls._read("--config", lambda: read(ctx, param, value or ("ENV",)))
+
+    @override
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        try:
+            super().cb_test(ctx, param, value)
+        except ConfigValidationError as error:
+            cls._stop("\n".join(error.errors))
+        except SyncError as error:
+            cls._stop(str(error))
+
+    @override
+    @classmethod
+    def invoke(  # type: ignore[override]  # as the SDK's own Tap.invoke, which adds parameters
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput,
+        state: t.IO[str] | None = None,
+        catalog: t.IO[str] | None = None,
+    ) -> None:
+        if about:
+            cls.print_about(about_format)
+            return
+        cls.print_version(print_fn=cls.logger.info)
+        tap = cls(
+            config=config.config,
+            parse_env_config=config.parse_env,
+            state=state and cls._read("--state", lambda: _object(state)),
+            catalog=catalog
+            and cls._read("--catalog", lambda: Catalog.from_dict(_object(catalog))),
+        )
+        try:
+            tap.sync_all()
+        except BrokenPipeError:
+            # Python would meet the closed pipe again when it flushes at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            cls._stop("The target has closed its input; its own log says why")
+        failed = [s.name for s in tap.streams.values() if getattr(s, "failure", None)]
+        if failed:
+            cls._stop(f"Failed streams: {', '.join(failed)}")
+
+    @classmethod
+    def _read(cls, option: str, read: Callable[[], _T]) -> _T:
+        """Read an input file, or stop with a sentence."""
+        try:
+            return read()
+        except OSError as error:
+            cls._stop(f"{option}: {error.filename} cannot be read ({error.strerror})")
+        except (AttributeError, KeyError, TypeError, ValueError):
+            cls._stop(f"{option}: the file does not hold what the option asks for")
+
+    @classmethod
+    def _stop(cls, sentence: str) -> t.NoReturn:
+        cls.logger.error(sentence)
+        sys.exit(1)
+
+
+def _object(file: t.IO[str]) -> dict[str, t.Any]:
+    """Read a JSON object."""
+    content = json.load(file)
+    if not isinstance(content, dict):
+        raise TypeError
+    return content

@@ -1,0 +1,112 @@
+"""What can go wrong between the API and a record, in words for the log."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from singer_sdk.exceptions import FatalAPIError, FatalSyncError, RetriableAPIError
+
+if TYPE_CHECKING:
+    import requests
+
+
+class MalformedPageError(FatalAPIError):
+    """An answer with status 200 that is not a page of a list."""
+
+    def __init__(self, what: str) -> None:
+        """Say what is wrong with the answer."""
+        super().__init__(
+            f"the answer {what}; see that `api_url` is right and run again"
+        )
+
+
+class StuckError(FatalAPIError):
+    """A list that goes on, but whose cursor leads to nothing new."""
+
+    def __init__(self, cursor: str | None) -> None:
+        """Name the cursor."""
+        super().__init__(
+            f"the list does not end, but nothing new comes after its cursor {cursor}; "
+            "run again, and report it if that does not help"
+        )
+
+
+class MisfitError(FatalSyncError):
+    """A value that the schema does not allow and that cannot be converted to fit."""
+
+
+class BookmarkError(FatalSyncError):
+    """A bookmark in the state that is no date."""
+
+    def __init__(self, value: object) -> None:
+        """Show the bookmark."""
+        super().__init__(
+            f"the bookmark {value!r} in the state is no date; "
+            "correct the state, or run once without it"
+        )
+
+
+EXPLANATIONS: dict[int, str] = {
+    HTTPStatus.BAD_REQUEST: (
+        "Instantly calls the request malformed; "
+        "see whether a newer version of tap-instantly reads this"
+    ),
+    HTTPStatus.UNAUTHORIZED: (
+        "Instantly does not accept the key; "
+        "set `api_key` to a key of API v2, exactly as Instantly showed it"
+    ),
+    HTTPStatus.PAYMENT_REQUIRED: (
+        "the workspace has no paid plan that includes the API; "
+        "see to its billing in Instantly"
+    ),
+    HTTPStatus.NOT_FOUND: (
+        "there is no such endpoint; see that `api_url` is right and ends in /api/v2"
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: (
+        "the workspace's request quota stays spent; "
+        "run again when its other tools send less"
+    ),
+}
+
+
+def api_error(
+    response: requests.Response, path: str, scope: str
+) -> FatalAPIError | RetriableAPIError:
+    """Explain an answer that is not a page.
+
+    Instantly's errors: https://developer.instantly.ai/getting-started/authorization
+
+    Args:
+        response: The answer; nothing of its body is repeated.
+        path: The endpoint that was asked.
+        scope: What the key must be allowed in order to read it.
+
+    Returns:
+        The exception to raise: retriable if the same request may succeed later.
+    """
+    status = response.status_code
+    later = status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500  # noqa: PLR2004 (the class of server errors)
+    if status == HTTPStatus.FORBIDDEN:
+        what = _explain_forbidden(response, scope)
+    elif response.is_redirect:
+        what = "the request is redirected to another address; correct `api_url`"
+    elif later and status != HTTPStatus.TOO_MANY_REQUESTS:
+        what = "Instantly has a fault of its own; run again later"
+    else:
+        what = EXPLANATIONS.get(status, "this tap does not know such an answer")
+    msg = f"HTTP {status} from {path}: {what}"
+    return RetriableAPIError(msg, response) if later else FatalAPIError(msg)
+
+
+def _explain_forbidden(response: requests.Response, scope: str) -> str:
+    """Tell a key that lacks a scope from a request that the edge has refused."""
+    if "json" in response.headers.get("Content-Type", ""):
+        return (
+            "the key lacks a scope; "
+            f"give it `{scope}` or `all:read` in Instantly's settings"
+        )
+    return (
+        "Instantly's edge refused the request before it came to the API; "
+        "see that `user_agent` names your client and that your network is not blocked"
+    )

@@ -1,0 +1,263 @@
+"""A page's bytes into records that fit the stream's schema."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import typing as t
+from dataclasses import dataclass
+
+from tap_instantly.errors import MalformedPageError, MisfitError
+from tap_instantly.incremental import instant
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from singer_sdk.helpers.types import Record
+
+RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer of a list endpoint.
+
+    Attributes:
+        rows: The records, as they came.
+        cursor: What asks for the page after this one, or None if there is none.
+    """
+
+    rows: list[Record]
+    cursor: str | None
+
+    @classmethod
+    def read(cls, body: bytes) -> Page:
+        """Read the body of an answer: `{"items": [...], "next_starting_after": ...}`.
+
+        Raises:
+            MalformedPageError: If it is anything else; the text says what.
+        """
+        try:
+            page = _load(body)
+        except (ValueError, RecursionError) as error:
+            msg = "is not JSON"
+            raise MalformedPageError(msg) from error
+        if not isinstance(page, dict) or not isinstance(page.get("items"), list):
+            msg = "has no list of `items`"
+            raise MalformedPageError(msg)
+        rows, cursor = page["items"], page.get("next_starting_after")
+        if not all(isinstance(row, dict) for row in rows):
+            msg = "has `items` that are no objects"
+            raise MalformedPageError(msg)
+        if not isinstance(cursor, str | None):
+            msg = "has a `next_starting_after` that is no text"
+            raise MalformedPageError(msg)
+        return cls(rows, cursor or None)
+
+
+def _load(text: str | bytes) -> object:
+    return json.loads(text, parse_float=_finite, parse_constant=_finite)
+
+
+def _finite(text: str) -> float:
+    """Read a number; refuse NaN and the infinities, which JSON cannot write again."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+class Fitter:
+    """Makes records fit one stream's schema, or says why they cannot.
+
+    A value of another JSON type is converted where nothing is lost. Keys that are
+    absent stay absent; keys that the schema does not have are left out.
+    """
+
+    def __init__(
+        self,
+        schema: dict[str, t.Any],
+        keys: Iterable[str],
+        on_unknown: Callable[[str], None],
+    ) -> None:
+        """Prepare for one schema.
+
+        Args:
+            schema: The JSON Schema of the stream.
+            keys: The names of its primary keys.
+            on_unknown: Called once for each field that the schema does not have.
+        """
+        self.properties: dict[str, dict[str, t.Any]] = schema["properties"]
+        self.fitting = {name: _fitting(s) for name, s in self.properties.items()}
+        self.keys = tuple(keys)
+        self.on_unknown = on_unknown
+        self.unknown: set[str] = set()
+
+    def fit(self, row: Record) -> Record:
+        """Return the record as the schema wants it.
+
+        Raises:
+            MisfitError: If a value cannot be made to fit, or a key is missing.
+        """
+        record = {}
+        for field, value in row.items():
+            fitting = self.fitting.get(field)
+            if fitting is None:
+                self._skip(field)
+            elif type(value) in fitting:
+                record[field] = value
+            else:
+                record[field] = self._fit(row, field)
+        for key in self.keys:
+            if record.get(key) is None:
+                msg = f"{self._name(row)}: expected the key `{key}`, found none"
+                raise MisfitError(msg)
+        return record
+
+    def date(self, row: Record, field: str) -> datetime | None:
+        """Return the instant that a field names, if it names one.
+
+        Raises:
+            MisfitError: If the field holds something else.
+        """
+        value = row.get(field)
+        try:
+            return None if value is None else instant(value)
+        except (TypeError, ValueError) as error:
+            raise self._misfit(row, field, "date-time") from error
+
+    def _fit(self, row: Record, field: str) -> object:
+        schema = self.properties[field]
+        try:
+            return fit(row[field], schema)
+        except ValueError as error:
+            types = " or ".join(name for name in _types(schema) if name != "null")
+            raise self._misfit(row, field, schema.get("format", types)) from error
+
+    def _misfit(self, row: Record, field: str, expected: str) -> MisfitError:
+        found = json.dumps(row[field])
+        if len(found) > LONGEST_SHOWN:
+            found = found[:LONGEST_SHOWN] + "…"
+        return MisfitError(
+            f"{self._name(row)}, field `{field}`: expected {expected}, found {found}; "
+            "report it, and deselect the field to go on without it"
+        )
+
+    def _skip(self, field: str) -> None:
+        if field not in self.unknown:
+            self.unknown.add(field)
+            self.on_unknown(field)
+
+    def _name(self, row: Record) -> str:
+        return "record " + "/".join(str(row.get(key)) for key in self.keys)
+
+
+def fit(value: object, schema: dict[str, t.Any]) -> object:
+    """Convert a value to the type that its schema asks for.
+
+    Args:
+        value: What the API sent.
+        schema: The JSON Schema of the property.
+
+    Returns:
+        The value, converted where nothing is lost by it.
+
+    Raises:
+        ValueError: If it does not fit.
+    """
+    if type(value) in _fitting(schema):
+        return value
+    if isinstance(value, dict) and "properties" in schema:
+        inner = schema["properties"]
+        return {k: fit(v, inner[k]) if k in inner else v for k, v in value.items()}
+    if isinstance(value, list) and "items" in schema:
+        return [fit(item, schema["items"]) for item in value]
+    if "format" in schema:
+        return _date_time(value)
+    return _convert(value, _types(schema))
+
+
+def _fitting(schema: dict[str, t.Any]) -> frozenset[type]:
+    """Return the Python types whose values fit a schema without a further look."""
+    fitting = {python for name in _types(schema) for python in PYTHON_TYPES[name]}
+    if "format" in schema:
+        fitting.discard(str)
+    if "properties" in schema:
+        fitting.discard(dict)
+    if "items" in schema:
+        fitting.discard(list)
+    return frozenset(fitting)
+
+
+def _types(schema: dict[str, t.Any]) -> list[str]:
+    """Return the JSON types that a schema allows: all of them if it names none."""
+    types: str | list[str] = schema.get("type", list(PYTHON_TYPES))
+    return [types] if isinstance(types, str) else types
+
+
+def _convert(value: object, types: list[str]) -> object:
+    """Return the same value as the first other JSON type that loses nothing."""
+    for name in types:
+        for source, convert in CONVERSIONS.get(name, ()):
+            if isinstance(value, source):
+                try:
+                    return convert(value)
+                except (KeyError, ValueError):  # it loses something
+                    continue
+    raise ValueError(value)
+
+
+def _date_time(text: object) -> str:
+    """Return an RFC 3339 date-time; ISO 8601 in another spelling is rewritten."""
+    if not isinstance(text, str):
+        raise ValueError(text)  # noqa: TRY004 (every misfit is a ValueError here)
+    moment = instant(text)
+    return text if RFC3339.fullmatch(text) else moment.isoformat()
+
+
+def _number(text: str) -> int | float:
+    """Return the number that a text spells as JSON would."""
+    number = _load(text)
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        raise ValueError(text)  # noqa: TRY004 (every misfit is a ValueError here)
+    return number
+
+
+def _integer(number: float) -> int:
+    if not float(number).is_integer():
+        raise ValueError(number)
+    return int(number)
+
+
+LONGEST_SHOWN = 40
+
+PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "array": (list,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "null": (type(None),),
+    "number": (int, float),
+    "object": (dict,),
+    "string": (str,),
+}
+
+BOOLEANS: dict[t.Any, bool] = {0: False, 1: True, "false": False, "true": True}
+
+# What a value may be converted from, by the JSON type that is wanted. Python counts
+# `bool` among the numbers, hence its own line before them.
+CONVERSIONS: dict[str, list[tuple[t.Any, Callable[[t.Any], object]]]] = {
+    "array": [((bool, int, float, str, dict), lambda value: [value])],
+    "boolean": [((int, float, str), BOOLEANS.__getitem__)],
+    "integer": [
+        (bool, int),
+        ((int, float), _integer),
+        (str, lambda text: _integer(_number(text))),
+    ],
+    "number": [(bool, int), (str, _number)],
+    "string": [(bool, lambda value: str(value).lower()), ((int, float), str)],
+}

@@ -1,0 +1,265 @@
+"""The command `instantly-sandbox`: an Instantly API for trying the tap."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from tap_instantly.sandbox.behaviour import CHOICES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from tap_instantly.sandbox.server import Sandbox
+
+URL = "TAP_INSTANTLY_API_URL"
+KEY = "TAP_INSTANTLY_API_KEY"
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+
+_KEY_IN_DOTENV = re.compile(
+    rf"^[ \t]*(?:export[ \t]+)?{KEY}[ \t]*=[ \t]*['\"]?[^'\"\s#]", re.MULTILINE
+)
+
+F = TypeVar("F", bound="Callable[..., object]")
+_COUNT = click.IntRange(min=0)
+_AT_LEAST_ONE = click.IntRange(min=1)
+
+_OPTIONS = (
+    click.option(
+        "--seed", type=int, default=1, help="What all data and the key follow from."
+    ),
+    click.option("--labels", type=_COUNT, default=40, help="Number of lead labels."),
+    click.option("--lists", type=_COUNT, default=260, help="Number of lead lists."),
+    click.option(
+        "--ties",
+        type=_AT_LEAST_ONE,
+        default=1,
+        help="How many consecutive rows share one millisecond.",
+    ),
+    click.option(
+        "--order",
+        type=click.Choice(CHOICES["order"]),
+        default="newest",
+        help="The order of the rows.",
+    ),
+    click.option(
+        "--cursor",
+        type=click.Choice(CHOICES["cursor"]),
+        default="timestamp",
+        help="What the cursor names of the last row.",
+    ),
+    click.option(
+        "--comparison",
+        type=click.Choice(CHOICES["comparison"]),
+        default="strict",
+        help="Whether rows at the cursor come again (inclusive).",
+    ),
+    click.option(
+        "--end",
+        type=click.Choice(CHOICES["end"]),
+        default="present",
+        help="The cursor of the last page that has rows.",
+    ),
+    click.option(
+        "--encoding",
+        type=click.Choice(CHOICES["encoding"]),
+        default="z",
+        help="How cursors are written: a time with Z or +00:00, or with symbols "
+        "appended that need percent-encoding.",
+    ),
+    click.option(
+        "--timestamps",
+        type=click.Choice(CHOICES["timestamps"]),
+        default="ms",
+        help="How rows write their time of creation.",
+    ),
+    click.option(
+        "--short-pages",
+        type=int,
+        metavar="SEED",
+        help="Pages of random size from 1 to the limit.",
+    ),
+    click.option(
+        "--strict/--no-strict",
+        default=False,
+        help="Refuse unknown parameters and limits out of range.",
+    ),
+    click.option(
+        "--latency",
+        type=click.FloatRange(min=0),
+        default=0,
+        help="Seconds that every answer takes longer.",
+    ),
+    click.option("--requests-per-second", type=_AT_LEAST_ONE, help="429 beyond."),
+    click.option("--requests-per-minute", type=_AT_LEAST_ONE, help="429 beyond."),
+    click.option("--retry-after", help="The Retry-After header of a 429."),
+    click.option(
+        "--fault",
+        "faults",
+        multiple=True,
+        metavar="PATH:KIND[@AFTER][xTIMES]",
+        help="What goes wrong, e.g. lead-labels:503@2x1: after 2 good requests, once. "
+        "KIND is a status, html403, not-json, no-items, items-null, not-object, "
+        "reset, truncate or hang. May be given several times.",
+    ),
+    click.option(
+        "--port", type=click.IntRange(0, 65535), default=0, help="0: a free port."
+    ),
+)
+
+
+def _options(command: F) -> F:
+    """Add the options that shape the data and the server's behaviour."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _started(*, faults: tuple[str, ...], **options: Any) -> Sandbox:
+    """Start a sandbox, or say in one sentence what is in the way."""
+    try:
+        from tap_instantly.sandbox.faults import Fault  # noqa: PLC0415
+        from tap_instantly.sandbox.server import Sandbox  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "aiohttp":
+            raise
+        message = "The sandbox needs aiohttp: pip install 'tap-instantly[sandbox]'."
+        raise click.ClickException(message) from None
+    try:
+        plan = [Fault.parse(text) for text in faults]
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--fault") from None
+    sandbox = Sandbox(**options)
+    sandbox.faults.extend(plan)
+    try:
+        sandbox.start()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        message = f"Cannot listen on port {sandbox.port}: {reason}."
+        raise click.ClickException(message) from None
+    return sandbox
+
+
+@click.group()
+@_options
+@click.pass_context
+def main(context: click.Context, /, **options: object) -> None:
+    """Run an imitation of the Instantly API on this machine.
+
+    The options of both subcommands may also stand before the subcommand's name.
+    """
+    given = {
+        name: value
+        for name, value in options.items()
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    context.default_map = {"serve": given, "run": given}
+
+
+@main.command()
+@_options
+def serve(**options: Any) -> None:
+    """Print the sandbox's URL and key, and serve until Ctrl-C."""
+    sandbox = _started(**options)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    try:
+        click.echo(f"{URL}={sandbox.url}\n{KEY}={sandbox.key}")
+        sandbox.wait()
+    finally:
+        sandbox.stop()
+
+
+@main.command(context_settings={"allow_interspersed_args": False})
+@_options
+@click.option(
+    "--unless-key",
+    is_flag=True,
+    help=f"Without a sandbox if {KEY} is set here or in .env.",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def run(
+    context: click.Context,
+    /,
+    *,
+    command: tuple[str, ...],
+    unless_key: bool,
+    **options: Any,
+) -> None:
+    """Run COMMAND against a sandbox and exit as it does.
+
+    COMMAND finds the sandbox through TAP_INSTANTLY_API_URL and
+    TAP_INSTANTLY_API_KEY. MELTANO_ENVIRONMENT becomes `sandbox` unless it is
+    set, which keeps state and tables apart from those of real data.
+    """
+    if unless_key:
+        if place := _place_of_key():
+            click.echo(f"Using the Instantly key in {place}, no sandbox.", err=True)
+            context.exit(_execute(command, dict(os.environ)))
+        click.echo(f"Using the sandbox, as {KEY} is not set.", err=True)
+    sandbox = _started(**options)
+    environment = {"MELTANO_ENVIRONMENT": "sandbox", **os.environ}
+    environment |= {URL: sandbox.url, KEY: sandbox.key}
+    try:
+        code = _execute(command, environment)
+    finally:
+        sandbox.stop()
+    context.exit(code)
+
+
+def _place_of_key() -> str | None:
+    """Say where a key of the user's own is, if anywhere."""
+    if os.environ.get(KEY):
+        return "the environment"
+    try:
+        text = Path(".env").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    return ".env" if _KEY_IN_DOTENV.search(text) else None
+
+
+def _execute(command: tuple[str, ...], environment: dict[str, str]) -> int:
+    """Run a command to its end, pass signals on, and return a shell's exit code."""
+    try:
+        child = subprocess.Popen(command, env=environment)  # noqa: S603 - the user's own
+    except FileNotFoundError:
+        click.echo(f"Error: The command {command[0]} does not exist.", err=True)
+        return NOT_FOUND
+    except OSError as error:
+        click.echo(f"Error: Cannot run {command[0]}: {error.strerror}.", err=True)
+        return NOT_EXECUTABLE
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        # A terminal sends Ctrl-C to the child as well; twice would be once too many.
+        if number != signal.SIGINT or not os.isatty(0):
+            child.send_signal(number)
+
+    before = {
+        number: signal.signal(number, pass_on)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return code if code >= 0 else 128 - code
+
+
+def _leave(_number: int, _: FrameType | None) -> None:
+    sys.exit()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Instants as whole microseconds since 1970 (UTC), and the ways to write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+SECOND = 1_000_000
+MILLISECOND = 1_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+_BERLIN_SUMMER = timezone(timedelta(hours=2))
+_ISO_8601 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)",
+)
+
+
+def read(moment: str | datetime) -> int:
+    """Read ISO 8601 text with an offset, or a datetime that knows its zone."""
+    if isinstance(moment, str):
+        parts = _ISO_8601.fullmatch(moment)
+        if not parts:
+            message = f"{moment!r} is not an ISO 8601 time with an offset."
+            raise ValueError(message)
+        day, time, fraction, offset = parts.groups()
+        micros = (fraction or "")[:6].ljust(6, "0")
+        offset = "+00:00" if offset == "Z" else offset
+        moment = datetime.fromisoformat(f"{day}T{time}.{micros}{offset}")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def write(instant: int) -> str:
+    """Write the way Instantly does: `2026-01-28T15:48:15.722Z`."""
+    return _utc(instant).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def write_with_offset(instant: int) -> str:
+    """Write with an offset in place of Z: `2026-01-28T15:48:15.722+00:00`."""
+    return _utc(instant).isoformat(timespec="milliseconds")
+
+
+def write_variously(instant: int, number: int) -> str:
+    """Write in one of four ways, by turns as `number` counts up."""
+    moment = _utc(instant)
+    way = number % 4
+    if way == 0:
+        return moment.isoformat(timespec="microseconds")[:-6] + "Z"
+    if way == 1:
+        return moment.astimezone(_BERLIN_SUMMER).isoformat(timespec="milliseconds")
+    if way == 2:  # noqa: PLR2004 - the third of four ways
+        text = moment.isoformat(timespec="milliseconds")[:-6]
+        return text.rstrip("0").rstrip(".") + "Z"
+    return write(instant)
+
+
+def _utc(instant: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=instant)

@@ -1,0 +1,232 @@
+"""The settings of the tap, and what can be wrong with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import typing as t
+from importlib import metadata
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from jsonschema import Draft7Validator
+from singer_sdk import typing as th
+
+from tap_instantly.incremental import instant
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from jsonschema import ValidationError
+
+SETTINGS = th.PropertiesList(
+    th.Property(
+        "api_key",
+        th.StringType,
+        required=True,
+        secret=True,
+        title="API key",
+        description=(
+            "Key of the Instantly API v2, used exactly as Instantly shows it. "
+            "The scope `all:read` is enough for every stream."
+        ),
+    ),
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        title="Start date",
+        description=(
+            "Nothing that was created before this date or instant is read. "
+            "Without a zone it is UTC."
+        ),
+    ),
+    th.Property(
+        "end_date",
+        th.DateTimeType,
+        title="End date",
+        description=(
+            "Nothing that was created at or after this date or instant is read: "
+            "the other edge of a backfill. Without a zone it is UTC."
+        ),
+    ),
+    th.Property(
+        "lookback_days",
+        th.IntegerType(minimum=0, maximum=36500),
+        default=0,
+        title="Lookback in days",
+        description=(
+            "How many days before its bookmark an incremental run reads again, "
+            "to catch edits of recent rows."
+        ),
+    ),
+    th.Property(
+        "api_url",
+        th.StringType,
+        default="https://api.instantly.ai/api/v2",
+        title="API URL",
+        description=(
+            "Address of the API. It must be https, except on this machine itself."
+        ),
+    ),
+    th.Property(
+        "user_agent",
+        th.StringType,
+        default=f"tap-instantly/{metadata.version('tap-instantly')}",
+        title="User agent",
+        description=(
+            "How the tap names itself on every request. "
+            "Instantly refuses the names of some HTTP libraries."
+        ),
+    ),
+    th.Property(
+        "emit_activate_version_messages",
+        th.BooleanType,
+        default=False,
+        title="Emit ACTIVATE_VERSION messages",
+        description=(
+            "Whether a complete full-table run ends by telling the target to drop the "
+            "rows that are no longer there."
+        ),
+    ),
+    additional_properties=False,
+)
+
+
+def faults(config: Mapping[str, t.Any], schema: dict[str, t.Any]) -> Iterator[str]:
+    """Say what is wrong with a configuration.
+
+    Args:
+        config: The settings by name.
+        schema: The JSON Schema of the settings, the SDK's own included.
+
+    Yields:
+        A sentence a fault, which names the setting and what to do. Values are not
+        repeated, since one of them is the key.
+    """
+    by_schema = list(Draft7Validator(schema).iter_errors(config))
+    for error in by_schema:
+        yield _explain(error, schema)
+    misshapen = {error.path[0] for error in by_schema if error.path}
+    for name, check in CHECKS.items():
+        if name not in misshapen and config.get(name) is not None:
+            fault = check(config[name])
+            if fault:
+                yield f"Setting `{name}` {fault}."
+    if _ends_before_start(config.get("start_date"), config.get("end_date")):
+        yield "Setting `end_date` must be later than `start_date`."
+
+
+def environment_faults(schema: dict[str, t.Any], prefix: str) -> Iterator[str]:
+    """Say which environment variables hold text that their setting cannot take.
+
+    The SDK would stop with a traceback, or take any other word for `false`.
+
+    Args:
+        schema: The JSON Schema of the settings.
+        prefix: What the names of the variables begin with.
+
+    Yields:
+        A sentence a fault.
+    """
+    for name, setting in schema["properties"].items():
+        variable = prefix + name.upper()
+        text = os.environ.get(variable)
+        for kind, (pattern, wanted) in SPELLINGS.items():
+            if text is not None and kind in setting.get("type", ()):
+                if not (pattern.fullmatch(text) if pattern else _is_json(text)):
+                    yield f"Setting `{name}` (in {variable}) must be {wanted}."
+                break
+
+
+def _explain(error: ValidationError, schema: dict[str, t.Any]) -> str:
+    known = schema["properties"]
+    if error.validator == "additionalProperties" and not error.path:
+        unknown = ", ".join(f"`{name}`" for name in error.instance if name not in known)
+        return f"Unknown setting {unknown}; known are: {', '.join(sorted(known))}."
+    if error.validator == "required" and not error.path:
+        missing = next(n for n in error.validator_value if n not in error.instance)
+        return (
+            f"Setting `{missing}` is missing; "
+            f"set it in the configuration or as TAP_INSTANTLY_{missing.upper()}."
+        )
+    name = ".".join(map(str, error.path))
+    wanted = error.validator_value
+    if error.validator == "type":
+        kinds = [wanted] if isinstance(wanted, str) else wanted
+        what = "of type " + " or ".join(kind for kind in kinds if kind != "null")
+    else:
+        what = f"valid: its {error.validator} is {json.dumps(wanted)}"
+    return f"Setting `{name}` must be {what}."
+
+
+def _check_header(text: str) -> str | None:
+    if not text.strip():
+        return "is empty"
+    if re.search(r"[^\x20-\x7e]", text):
+        return "has characters that an HTTP header cannot carry, perhaps a line break"
+    return None
+
+
+def _check_date(text: str) -> str | None:
+    try:
+        instant(text)
+    except ValueError:
+        return "is no date; write it like 2026-01-31 or 2026-01-31T08:00:00Z"
+    return None
+
+
+def _check_url(text: str) -> str | None:
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname, url.port
+    except ValueError:
+        host = None
+    if not host or url.scheme not in {"http", "https"}:
+        return "is no address; write it like https://api.instantly.ai/api/v2"
+    if url.username is not None or url.query or url.fragment:
+        return "must be an address alone, without a user name, a query or a fragment"
+    if url.scheme == "http" and not _is_loopback(host):
+        return "must begin with https, so that nobody on the way can read the key"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _ends_before_start(start: object, end: object) -> bool:
+    try:
+        return instant(t.cast("str", end)) <= instant(t.cast("str", start))
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+CHECKS: dict[str, Callable[[str], str | None]] = {
+    "api_key": _check_header,
+    "start_date": _check_date,
+    "end_date": _check_date,
+    "api_url": _check_url,
+    "user_agent": _check_header,
+}
+
+SPELLINGS: dict[str, tuple[re.Pattern[str] | None, str]] = {
+    "integer": (re.compile(r"\s*[+-]?\d+\s*"), "a whole number"),
+    "boolean": (
+        re.compile(r"true|false|1|0|yes|no|on|off", re.IGNORECASE),
+        "true or false",
+    ),
+    "object": (None, "JSON"),
+    "array": (None, "JSON"),
+}

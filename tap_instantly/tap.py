@@ -1,0 +1,30 @@
+"""TapInstantly: the list of streams."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+
+from tap_instantly import streams
+from tap_instantly.command_line import CommandLineTap
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from tap_instantly.client import InstantlyStream
+
+
+class TapInstantly(CommandLineTap):
+    """Singer tap for Instantly.ai, the platform for cold e-mail."""
+
+    name = "tap-instantly"
+
+    @override
+    def discover_streams(self) -> list[InstantlyStream]:
+        return [
+            streams.LeadLabelsStream(tap=self),
+            streams.LeadListsStream(tap=self),
+        ]

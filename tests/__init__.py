@@ -1,0 +1,1 @@
+"""Tests of tap-instantly, from the outside."""

@@ -1,0 +1,159 @@
+"""Every row arrives, each once, whatever the list's order, cursor and end."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import typing as t
+
+import pytest
+
+from tap_instantly.sandbox import Sandbox
+from tests.conftest import sync
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Kind = tuple[t.Any, t.Any, t.Any]
+
+SIZES = [0, 1, 99, 100, 101, 200, 1_000, 10_000]
+ENDS = ["present", "absent", "null", "empty"]
+BY_TIME: list[Kind] = [
+    *itertools.product(["newest", "oldest"], ["timestamp"], ["strict", "inclusive"])
+]
+BY_ID: list[Kind] = [
+    *itertools.product(["newest", "oldest", "mixed"], ["id"], ["strict", "inclusive"])
+]
+"""The kinds of list: its order, its cursor, and how the server compares with it."""
+
+EVERY_KIND = pytest.mark.parametrize("kind", BY_TIME + BY_ID, ids="-".join)
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def sized(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """Return a sandbox with so many labels, and no lists."""
+    with Sandbox(labels=request.param, lists=0, strict=True) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Return a sandbox with one list that is empty and one for the test to fill."""
+    with Sandbox(labels=0, lists=0, strict=True) as sandbox:
+        yield sandbox
+
+
+def be(sandbox: Sandbox, kind: Kind) -> None:
+    """Make the sandbox's lists of one kind."""
+    sandbox.order, sandbox.cursor, sandbox.comparison = kind
+
+
+def check_all_rows_once(sandbox: Sandbox) -> None:
+    """Run the tap, and compare its records with the sandbox's rows."""
+    ids = sync(sandbox).ids("lead_labels")
+    assert len(ids) == len(set(ids)), "a row came twice"
+    assert set(ids) == {row["id"] for row in sandbox.labels.rows}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@EVERY_KIND
+def test_all_rows_once(sized: Sandbox, kind: Kind, end: t.Any) -> None:
+    """A list ends where its rows do, and not where its cursor does."""
+    be(sized, kind)
+    sized.end = end
+    check_all_rows_once(sized)
+
+
+@pytest.mark.parametrize("sizes", range(5))
+@EVERY_KIND
+def test_short_pages(sandbox: Sandbox, kind: Kind, sizes: int) -> None:
+    """A page with fewer rows than asked for is not the end."""
+    be(sandbox, kind)
+    sandbox.short_pages = sizes
+    sandbox.labels.add(777)
+    check_all_rows_once(sandbox)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "encoding"), [("timestamp", "offset"), ("id", "symbols")]
+)
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_cursor_is_percent_encoded(
+    sandbox: Sandbox, order: t.Any, cursor: t.Any, encoding: t.Any
+) -> None:
+    """A cursor may hold characters that mean something in a URL."""
+    be(sandbox, (order, cursor, "strict"))
+    sandbox.encoding = encoding
+    sandbox.labels.add(250)
+    check_all_rows_once(sandbox)
+
+
+@pytest.mark.parametrize("timestamps", ["ms", "mixed"])
+@pytest.mark.parametrize("shift", [-1, 0, 1, 50])
+@pytest.mark.parametrize("ties", [2, 50, 99])
+@EVERY_KIND
+def test_ties_at_the_edge_of_a_page(
+    sandbox: Sandbox, kind: Kind, ties: int, shift: int, timestamps: t.Any
+) -> None:
+    """Rows that share a millisecond arrive although a page ends among them."""
+    be(sandbox, kind)
+    sandbox.timestamps = timestamps
+    edge = max(0, 100 - ties // 2 + shift)
+    sandbox.labels.add(edge)
+    sandbox.labels.add(ties, at="2026-11-01T08:00:00.001Z")
+    sandbox.labels.add(ties, at="2026-11-01T08:00:00.002Z")
+    sandbox.labels.add(edge)
+    check_all_rows_once(sandbox)
+
+
+@pytest.mark.parametrize("ties", [100, 101, 250])
+@EVERY_KIND
+def test_a_millisecond_that_fills_a_page(
+    sandbox: Sandbox, kind: Kind, ties: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The run goes on past it; what a timestamp cannot reach is warned about once."""
+    be(sandbox, kind)
+    others = sandbox.labels.add(30)
+    tied = sandbox.labels.add(ties, at="2026-11-07T09:30:00.250Z")
+    others += sandbox.labels.add(30)
+    ids = sync(sandbox).ids("lead_labels")
+    assert len(ids) == len(set(ids))
+    assert {row["id"] for row in others} <= set(ids)
+    arrived = {row["id"] for row in tied} & set(ids)
+    warnings = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    if kind in BY_TIME:
+        assert len(arrived) == 100
+        assert len(warnings) == 1
+        assert "lead_labels" in warnings[0]
+        assert "2026-11-07T09:30:00.250" in warnings[0]
+    else:
+        assert len(arrived) == ties
+        assert not warnings
+
+
+@EVERY_KIND
+def test_many_requests_are_not_wasted(sandbox: Sandbox, kind: Kind) -> None:
+    """Overlapping the edges costs a request in a hundred, and up to two at the end."""
+    be(sandbox, kind)
+    sandbox.labels.add(5_000)
+    sync(sandbox)
+    pages = [r for r in sandbox.requests if r.path.endswith("/lead-labels")]
+    assert len(pages) <= 51 + 1 + 2
+    assert {page.query["limit"] for page in pages} == {"100"}
+
+
+def test_a_cursor_that_leads_nowhere_is_an_error(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A list whose first page comes for ever is neither its end nor endless."""
+    rows = sandbox.labels.add(3)
+    page = {"items": rows[::-1], "next_starting_after": rows[0]["timestamp_created"]}
+    for cursor in ("abc", page["next_starting_after"]):
+        body = json.dumps(page | {"next_starting_after": cursor}).encode()
+        sandbox.fail("/lead-labels", body=body)
+        output = sync(sandbox)
+        sandbox.heal()
+        assert output.ids("lead_labels") == [row["id"] for row in rows[::-1]]
+        assert "nothing new comes after its cursor" in caplog.text
+        assert output.bookmark("lead_labels") is None
+        caplog.clear()

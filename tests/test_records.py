@@ -1,0 +1,166 @@
+"""Records fit their schema, or the stream stops and says why."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from jsonschema import Draft7Validator, FormatChecker
+
+from tap_instantly.sandbox import Sandbox
+from tests.conftest import Output, sync
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Return a sandbox whose labels the test adds."""
+    with Sandbox(labels=0, lists=0, strict=True) as sandbox:
+        yield sandbox
+
+
+def check_records_fit(output: Output) -> None:
+    """Validate each RECORD with the SCHEMA before it, formats included."""
+    assert "date-time" in FormatChecker.checkers
+    validators: dict[str, Draft7Validator] = {}
+    for message in output.messages:
+        if message["type"] == "SCHEMA":
+            validators[message["stream"]] = Draft7Validator(
+                message["schema"], format_checker=FormatChecker()
+            )
+        elif message["type"] == "RECORD":
+            validators[message["stream"]].validate(message["record"])
+
+
+@pytest.mark.parametrize("timestamps", ["ms", "mixed"])
+def test_records_fit(timestamps: t.Any) -> None:
+    """Optional keys are absent from many rows, and times are written variously."""
+    with Sandbox(labels=500, lists=500, timestamps=timestamps) as sandbox:
+        output = sync(sandbox)
+        assert output.records("lead_labels")[0].keys() <= set(sandbox.labels.rows[0])
+    check_records_fit(output)
+    assert len(output.of("RECORD")) == 1_000
+
+
+@pytest.mark.parametrize(
+    ("field", "sent", "expected"),
+    [
+        ("interest_status", "5", 5),
+        ("interest_status", "-5.5", -5.5),
+        ("interest_status", 57.0, 57.0),
+        ("interest_status", True, 1),
+        ("interest_status", None, None),
+        ("use_with_ai", 1, True),
+        ("use_with_ai", 0, False),
+        ("use_with_ai", "true", True),
+        ("use_with_ai", "false", False),
+        ("use_with_ai", None, None),
+        ("label", 12, "12"),
+        ("label", 1.5, "1.5"),
+        ("label", False, "false"),
+        ("label", "", ""),
+        ("interest_status_label", "a word nobody has documented", ...),
+        ("access_grants", [{"user": "u", "level": 2}], ...),
+        ("access_grants", {"users": []}, [{"users": []}]),
+        ("access_grants", "everyone", ["everyone"]),
+        ("access_grants", 7, [7]),
+        ("timestamp_created", "2026-11-10 10:00:07", "2026-11-10T10:00:07+00:00"),
+        ("timestamp_created", "2026-11-10T10:00:07z", "2026-11-10T10:00:07+00:00"),
+        ("timestamp_created", "2026-11-10", "2026-11-10T00:00:00+00:00"),
+        ("timestamp_created", "2026-11-10T10:00:07.1234567Z", ...),
+        ("timestamp_created", None, None),
+    ],
+)
+def test_values_of_another_type(
+    sandbox: Sandbox, field: str, sent: object, expected: object
+) -> None:
+    """A value is converted where nothing is lost."""
+    sandbox.labels.add(1, **{field: sent})
+    output = sync(sandbox)
+    check_records_fit(output)
+    value = output.records("lead_labels")[0][field]
+    wanted = sent if expected is ... else expected
+    assert (type(value), value) == (type(wanted), wanted)
+
+
+@pytest.mark.parametrize(
+    ("field", "sent", "expected"),
+    [
+        ("interest_status", "many", 'expected number, found "many"'),
+        ("interest_status", "05", 'expected number, found "05"'),
+        ("interest_status", [1], "expected number, found [1]"),
+        ("use_with_ai", 2, "expected boolean, found 2"),
+        ("use_with_ai", "yes", 'expected boolean, found "yes"'),
+        ("label", {"en": "Hot"}, 'expected string, found {"en": "Hot"}'),
+        ("timestamp_created", "soon", 'expected date-time, found "soon"'),
+        ("timestamp_created", 1767225600000, "expected date-time, found 1767225600000"),
+        ("timestamp_created", "2026-02-30T00:00:00Z", "expected date-time"),
+    ],
+)
+def test_values_that_do_not_fit(
+    sandbox: Sandbox,
+    field: str,
+    sent: object,
+    expected: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The stream stops in one line that leads to the value; its bookmark stays."""
+    state = sync(sandbox).state
+    label = sandbox.labels.add(1, **{field: sent})[0]
+    caplog.clear()
+    output = sync(sandbox, state)
+    assert output.records("lead_labels") == []
+    assert output.bookmark("lead_labels") is None
+    [error] = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+    assert error.startswith(f"lead_labels: record {label['id']}, field `{field}`")
+    assert expected in error
+
+
+@pytest.mark.parametrize(
+    ("identity", "words"),
+    [
+        (..., "record None: expected the key `id`, found none"),
+        (None, "record None, field `id`: expected string, found null"),
+    ],
+)
+def test_a_record_without_its_key(
+    sandbox: Sandbox, identity: object, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No target could tell it from others."""
+    sandbox.labels.add(1, id=identity)
+    assert sync(sandbox).records("lead_labels") == []
+    assert f"lead_labels: {words}" in caplog.text
+
+
+@pytest.mark.parametrize("created", [..., None])
+def test_a_record_without_its_date(sandbox: Sandbox, created: object) -> None:
+    """Nobody can say whether it is new, so every run reads it."""
+    dated = sandbox.labels.add(3)
+    undated = sandbox.labels.add(1, timestamp_created=created)[0]
+    first = sync(sandbox, lookback_days=0)
+    assert len(first.ids("lead_labels")) == 4
+    assert first.bookmark("lead_labels") == dated[-1]["timestamp_created"]
+    second = sync(sandbox, first.state)
+    assert set(second.ids("lead_labels")) == {undated["id"], dated[-1]["id"]}
+
+
+def test_unknown_fields(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """A field that the schema does not know is left out, with one warning a run."""
+    sandbox.labels.add(3, colour="green", owner={"id": 1})
+    output = sync(sandbox)
+    check_records_fit(output)
+    assert {"colour", "owner"}.isdisjoint(output.records("lead_labels")[0])
+    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert sorted(warnings) == [
+        "lead_labels: left out the field `colour`, which the schema does not have",
+        "lead_labels: left out the field `owner`, which the schema does not have",
+    ]
+
+
+def test_absent_keys_stay_absent(sandbox: Sandbox) -> None:
+    """They are no nulls."""
+    sandbox.labels.add(1, description=..., use_with_ai=..., access_grants=...)
+    record = sync(sandbox).records("lead_labels")[0]
+    assert {"description", "use_with_ai", "access_grants"}.isdisjoint(record)

@@ -1,0 +1,128 @@
+"""The catalog, and the SDK's own suite against the sandbox."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from collections import Counter
+
+import pytest
+from singer_sdk.testing import SuiteConfig, get_tap_test_class
+from syrupy.extensions.json import JSONSnapshotExtension
+
+from tap_instantly.sandbox import Sandbox
+from tap_instantly.tap import TapInstantly
+from tests.conftest import Json, sync
+
+if t.TYPE_CHECKING:
+    from syrupy.assertion import SnapshotAssertion
+
+    from tests.conftest import Command
+
+STREAMS = ["lead_labels", "lead_lists"]
+
+# The suite asks for the configuration while pytest still collects.
+SANDBOX = Sandbox(labels=120, lists=120, strict=True)
+SANDBOX.start()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _stop_sandbox() -> t.Iterator[None]:
+    yield
+    SANDBOX.stop()
+
+
+TestSdkSuite = get_tap_test_class(
+    TapInstantly,
+    config={"api_key": SANDBOX.key, "api_url": SANDBOX.url},
+    suite_config=SuiteConfig(max_records_limit=None),
+)
+
+
+@pytest.fixture(scope="module")
+def catalog() -> dict[str, Json]:
+    """Return the catalog's entries by stream."""
+    entries = TapInstantly(config={}, validate_config=False).catalog_dict["streams"]
+    return {entry["tap_stream_id"]: entry for entry in entries}
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_catalog(
+    stream: str, catalog: dict[str, Json], snapshot: SnapshotAssertion
+) -> None:
+    """A change of a stream's catalog entry is a change that somebody has reviewed."""
+    assert catalog[stream] == snapshot(extension_class=JSONSnapshotExtension)
+
+
+def test_every_stream_is_tested_here(catalog: dict[str, Json]) -> None:
+    """A new stream is added to the list above."""
+    assert sorted(catalog) == STREAMS
+
+
+def described(schema: Json, path: str = "") -> t.Iterator[tuple[str, str]]:
+    """Yield each property's path and description."""
+    for name, inner in schema.get("properties", {}).items():
+        yield f"{path}.{name}", inner.get("description", "")
+        yield from described(inner, f"{path}.{name}")
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_every_property_is_described(stream: str, catalog: dict[str, Json]) -> None:
+    """The descriptions become comments on the columns."""
+    for path, description in described(catalog[stream]["schema"]):
+        assert description.endswith("."), f"{path} lacks a sentence"
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_schema_is_open(stream: str, catalog: dict[str, Json]) -> None:
+    """Only keys are required, everything else may be null, and nothing is an enum."""
+    schema = catalog[stream]["schema"]
+    keys = list(catalog[stream]["key_properties"])
+    assert schema["required"] == keys
+    assert "enum" not in json.dumps(schema)
+    for name, inner in schema["properties"].items():
+        assert ("null" in inner["type"]) == (name not in keys)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_keys_are_unique(stream: str) -> None:
+    """The SDK's suite cannot see a key that comes twice."""
+    keys = Counter(sync(SANDBOX).ids(stream))
+    assert len(keys) == 120
+    assert set(keys.values()) == {1}
+
+
+def test_label_says_how_leads_point_to_it(catalog: dict[str, Json]) -> None:
+    """Everybody's first join goes wrong otherwise."""
+    label = catalog["lead_labels"]["schema"]["properties"]["label"]["description"]
+    assert "interest_status" in label
+    assert "not by id" in label
+
+
+def test_both_streams_in_one_run(tap: Command) -> None:
+    """The installed command writes SCHEMA, RECORD and STATE messages."""
+    output = tap(sandbox=SANDBOX)
+    assert output.exit_code == 0
+    kinds = Counter((m["type"], m.get("stream")) for m in output.messages)
+    for stream in STREAMS:
+        assert kinds["SCHEMA", stream] == 1
+        assert kinds["RECORD", stream] == 120
+        assert output.bookmark(stream)
+
+
+def test_deselected_stream_and_field(tap: Command, catalog: dict[str, Json]) -> None:
+    """What the catalog does not select is not asked for, or not written."""
+    entries = json.loads(json.dumps(list(catalog.values())))
+    for entry in entries:
+        for item in entry["metadata"]:
+            if not item["breadcrumb"]:
+                selected = entry["tap_stream_id"] == "lead_lists"
+                item["metadata"]["selected"] = selected
+            elif item["breadcrumb"][-1] == "owned_by":
+                item["metadata"]["selected"] = False
+    SANDBOX.requests.clear()
+    output = tap(sandbox=SANDBOX, catalog={"streams": entries})
+    assert output.exit_code == 0
+    assert {m["stream"] for m in output.of("RECORD")} == {"lead_lists"}
+    assert not any("owned_by" in record for record in output.records("lead_lists"))
+    assert {r.path for r in SANDBOX.requests} == {"/api/v2/lead-lists"}

@@ -206,6 +206,7 @@ class InstantlyStream(RESTStream[str]):
             self.stream_state["replication_key_value"] = bookmark.text
         if self._version_to_activate is not None:
             super()._write_activate_version_message(self._version_to_activate)
+            self.stream_state["version"] = self._version_to_activate
 
     @override
     def _write_activate_version_message(self, full_table_version: int) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import typing as t
 
 from dotenv import find_dotenv, load_dotenv
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError, SyncError
+from singer_sdk.io_base import SingerWriter
 from singer_sdk.singerlib import Catalog
 
 from tap_instantly.settings import SETTINGS, environment_faults, faults
@@ -21,11 +23,47 @@ else:
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     import click
     from singer_sdk.plugin_base import _ConfigInput
+    from singer_sdk.singerlib import Message
+
+    from tap_instantly.stream import InstantlyStream, Tally
 
 _T = t.TypeVar("_T")
+
+LAST_SECONDS = 4.0
+"""How long a run that is told to end may take to hand over its state."""
+
+
+class UninterruptedWriter(SingerWriter):
+    """Writes each message whole: a signal takes effect between two of them."""
+
+    def __init__(self) -> None:
+        """Write to stdout."""
+        super().__init__()
+        self._is_writing = False
+        self._exit_code: int | None = None
+
+    @override
+    def write_message(self, message: Message) -> None:
+        self._is_writing = True
+        super().write_message(message)
+        self._is_writing = False
+        if self._exit_code is not None:
+            self.end(self._exit_code)
+
+    def end(self, exit_code: int) -> None:
+        """End the run, after the message that is being written.
+
+        Raises:
+            SystemExit: At once if none is.
+        """
+        self._exit_code = exit_code
+        if not self._is_writing:
+            self._exit_code = None
+            raise SystemExit(exit_code)
 
 
 class CommandLineTap(Tap):
@@ -35,6 +73,7 @@ class CommandLineTap(Tap):
     """
 
     config_jsonschema: t.ClassVar[dict[str, t.Any]] = SETTINGS.to_dict()
+    message_writer_class = UninterruptedWriter
 
     @override
     def __init__(self, *, parse_env_config: bool = False, **options: t.Any) -> None:
@@ -103,13 +142,38 @@ class CommandLineTap(Tap):
         )
         try:
             tap.sync_all()
+        except SystemExit:  # a signal
+            tap.state_writer.write_state(tap.state)
+            raise
         except BrokenPipeError:
             # Python would meet the closed pipe again when it flushes at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             cls._stop("The target has closed its input; its own log says why")
-        failed = [s.name for s in tap.streams.values() if getattr(s, "failure", None)]
+        finally:
+            tap.summarise()
+        failed = [name for name, tally in tap.tallies.items() if tally.failure]
         if failed:
             cls._stop(f"Failed streams: {', '.join(failed)}")
+
+    @property
+    def tallies(self) -> dict[str, Tally]:
+        """What each selected stream has done."""
+        streams = t.cast("dict[str, InstantlyStream]", self.streams)
+        return {name: s.tally for name, s in streams.items() if s.selected}
+
+    def summarise(self) -> None:
+        """Log a line for each stream."""
+        for name, tally in self.tallies.items():
+            self.logger.info("%s: %s", name, tally)
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        """Write the state and end; with the SDK's exit code it would look a success."""
+        exit_code = 128 + signum
+        last = threading.Timer(LAST_SECONDS, os._exit, [exit_code])  # if nobody reads
+        last.daemon = True
+        last.start()
+        t.cast("UninterruptedWriter", self.message_writer).end(exit_code)
 
     @classmethod
     def _read(cls, option: str, read: Callable[[], _T]) -> _T:

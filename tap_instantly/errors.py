@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import requests
 
 
-class MalformedPageError(FatalAPIError):
+class MalformedPageError(RetriableAPIError):
     """An answer with status 200 that is not a page of a list."""
 
     def __init__(self, what: str) -> None:

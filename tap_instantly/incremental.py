@@ -92,14 +92,14 @@ class Bookmark:
 
     @property
     def is_ahead(self) -> bool:
-        """Whether it names an instant that is still to come, which no run leaves."""
+        """Whether it lies in the future, where no run has left it, and cannot hold."""
         return bool(self.moment and self.limit and self.moment > self.limit)
 
     def advance(self, text: str, moment: datetime) -> None:
         """Move on to an instant, unless the bookmark is as far already."""
         if self.limit is not None and moment > self.limit:
             text, moment = self.limit.isoformat(), self.limit
-        if self.moment is None or moment > self.moment:
+        if self.moment is None or self.is_ahead or moment > self.moment:
             self.text, self.moment = text, moment
 
     def window(
@@ -112,9 +112,9 @@ class Bookmark:
             end: Nothing as new is read.
             lookback: How much before the bookmark is read again.
         """
-        if self.moment is None:
-            return Window(start, end)
-        if end is not None and self.moment >= end:
+        if self.moment is not None and end is not None and self.moment >= end:
             return None
+        if self.moment is None or self.is_ahead:
+            return Window(start, end)
         since = self.moment - lookback
         return Window(since if start is None else max(since, start), end)

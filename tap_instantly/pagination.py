@@ -64,7 +64,7 @@ class Walk:
         self._last: datetime | None = None
         self._edge: datetime | None = None
         self._seen: dict[tuple[object, ...], datetime | None] = {}
-        self._cursors: set[str] = set()
+        self._firsts: set[int] = set()
 
     def __iter__(self) -> Iterator[list[Record]]:
         """Yield the new rows of each page.
@@ -89,20 +89,23 @@ class Walk:
         rows = self._new(page)
         for row in rows:
             self._watch(self.date(row))
-        before, self._edge = self._edge, _time(page.cursor) if self._last else None
-        if self._follows_time:
-            if before and self._edge and self._is_behind(self._edge, before):
-                raise StuckError(page.cursor)
-        elif page.cursor in self._cursors:
+        first = hash(self.identify(rows[0]))
+        if first in self._firsts:  # the cursor leads in a circle
             raise StuckError(page.cursor)
-        elif page.cursor:
-            self._cursors.add(page.cursor)
+        self._firsts.add(first)
+        self._edge = _time(page.cursor) if self._last else None
         self._seen = {key: at for key, at in self._seen.items() if self._is_edge(at)}
         self._seen |= {self.identify(row): self.date(row) for row in page.rows}
         return rows
 
     def _new(self, page: Page) -> list[Record]:
-        return [row for row in page.rows if self.identify(row) not in self._seen]
+        """Return the rows that no page before has brought, each once."""
+        rows: dict[tuple[object, ...], Record] = {}
+        for row in page.rows:
+            key = self.identify(row)
+            if key not in self._seen:
+                rows.setdefault(key, row)
+        return list(rows.values())
 
     def _watch(self, moment: datetime | None) -> None:
         """Learn the list's order from its next row."""
@@ -115,9 +118,6 @@ class Walk:
     def _follows_time(self) -> bool:
         """Whether the cursor is an instant and the rows do not contradict it."""
         return self._edge is not None and not (self._rises and self._falls)
-
-    def _is_behind(self, moment: datetime, other: datetime) -> bool:
-        return moment < other if self._rises else moment > other
 
     def _is_edge(self, moment: datetime | None) -> bool:
         """Tell whether the overlapping request may bring rows of this instant."""

@@ -14,6 +14,7 @@ from jsonschema import Draft7Validator
 from singer_sdk import typing as th
 
 from tap_instantly.incremental import instant
+from tap_instantly.pacing import MOST_PER_MINUTE
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -80,6 +81,16 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "max_requests_per_minute",
+        th.IntegerType(minimum=1),
+        default=3000,
+        title="Requests a minute",
+        description=(
+            "How many of the 6000 requests a minute that Instantly allows a workspace, "
+            "with all its other tools, a run may make."
+        ),
+    ),
+    th.Property(
         "emit_activate_version_messages",
         th.BooleanType,
         default=False,
@@ -106,13 +117,18 @@ def faults(config: Mapping[str, t.Any], schema: dict[str, t.Any]) -> Iterator[st
     """
     by_schema = list(Draft7Validator(schema).iter_errors(config))
     for error in by_schema:
-        yield _explain(error, schema)
+        yield _explain(error, config, schema)
     misshapen = {error.path[0] for error in by_schema if error.path}
     for name, check in CHECKS.items():
         if name not in misshapen and config.get(name) is not None:
             fault = check(config[name])
             if fault:
                 yield f"Setting `{name}` {fault}."
+    if _asks_too_much(config.get("max_requests_per_minute"), config.get("api_url")):
+        yield (
+            f"Setting `max_requests_per_minute` must be at most {MOST_PER_MINUTE}, "
+            "which is what Instantly allows a workspace."
+        )
     if _ends_before_start(config.get("start_date"), config.get("end_date")):
         yield "Setting `end_date` must be later than `start_date`."
 
@@ -139,19 +155,21 @@ def environment_faults(schema: dict[str, t.Any], prefix: str) -> Iterator[str]:
                 break
 
 
-def _explain(error: ValidationError, schema: dict[str, t.Any]) -> str:
+def _explain(
+    error: ValidationError, config: Mapping[str, t.Any], schema: dict[str, t.Any]
+) -> str:
     known = schema["properties"]
     if error.validator == "additionalProperties" and not error.path:
-        unknown = ", ".join(f"`{name}`" for name in error.instance if name not in known)
+        unknown = ", ".join(f"`{name}`" for name in config if name not in known)
         return f"Unknown setting {unknown}; known are: {', '.join(sorted(known))}."
     if error.validator == "required" and not error.path:
-        missing = next(n for n in error.validator_value if n not in error.instance)
+        missing = next(name for name in schema["required"] if name not in config)
         return (
             f"Setting `{missing}` is missing; "
             f"set it in the configuration or as TAP_INSTANTLY_{missing.upper()}."
         )
     name = ".".join(map(str, error.path))
-    wanted = error.validator_value
+    wanted: t.Any = error.validator_value
     if error.validator == "type":
         kinds = [wanted] if isinstance(wanted, str) else wanted
         what = "of type " + " or ".join(kind for kind in kinds if kind != "null")
@@ -196,6 +214,17 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _asks_too_much(per_minute: object, url: object) -> bool:
+    """Tell whether more is asked than Instantly allows; on loopback anything goes."""
+    if not isinstance(per_minute, int) or per_minute <= MOST_PER_MINUTE:
+        return False
+    try:
+        host = urlsplit(str(url)).hostname
+    except ValueError:
+        return False
+    return not host or not _is_loopback(host)
 
 
 def _ends_before_start(start: object, end: object) -> bool:

@@ -6,6 +6,7 @@ import sys
 import typing as t
 
 from tap_instantly import streams
+from tap_instantly.client import Client
 from tap_instantly.command_line import CommandLineTap
 
 if sys.version_info >= (3, 12):
@@ -14,7 +15,7 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from tap_instantly.client import InstantlyStream
+    from tap_instantly.stream import InstantlyStream
 
 
 class TapInstantly(CommandLineTap):
@@ -24,7 +25,8 @@ class TapInstantly(CommandLineTap):
 
     @override
     def discover_streams(self) -> list[InstantlyStream]:
+        client = Client(self.config)
         return [
-            streams.LeadLabelsStream(tap=self),
-            streams.LeadListsStream(tap=self),
+            streams.LeadLabelsStream(self, client),
+            streams.LeadListsStream(self, client),
         ]

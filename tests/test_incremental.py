@@ -9,11 +9,14 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from tap_instantly.sandbox import Sandbox
+from tap_instantly.stream import InstantlyStream
 from tests.conftest import Json, sync
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tap_instantly.sandbox.behaviour import Order
+    from tap_instantly.sandbox.server import Request
     from tests.conftest import Output
 
 Kind = tuple[t.Any, t.Any, t.Any]
@@ -95,7 +98,7 @@ def test_rows_made_while_a_run_is_paging(sandbox: Sandbox, kind: Kind) -> None:
     be(sandbox, kind)
     added: list[Json] = []
 
-    def add(request: t.Any) -> None:
+    def add(request: Request) -> None:
         if request.path.endswith("/lead-labels") and len(added) < 20:
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
             added.extend(sandbox.labels.add(2, at=now))
@@ -109,7 +112,7 @@ def test_rows_made_while_a_run_is_paging(sandbox: Sandbox, kind: Kind) -> None:
 
 
 @ORDERS
-def test_timestamps_are_compared_as_instants(sandbox: Sandbox, order: t.Any) -> None:
+def test_timestamps_are_compared_as_instants(sandbox: Sandbox, order: Order) -> None:
     """Precision and zone of the text do not matter."""
     sandbox.order = order
     for moment in (
@@ -136,7 +139,7 @@ def test_timestamps_are_compared_as_instants(sandbox: Sandbox, order: t.Any) -> 
 
 @ORDERS
 def test_bookmark_stays_when_the_newest_row_is_deleted(
-    sandbox: Sandbox, order: t.Any
+    sandbox: Sandbox, order: Order
 ) -> None:
     """A bookmark never moves backwards."""
     sandbox.order = order
@@ -150,7 +153,7 @@ def test_bookmark_stays_when_the_newest_row_is_deleted(
 
 @ORDERS
 @pytest.mark.parametrize("after", [1, 2])
-def test_state_of_a_failed_run(sandbox: Sandbox, order: t.Any, after: int) -> None:
+def test_state_of_a_failed_run(sandbox: Sandbox, order: Order, after: int) -> None:
     """Every state that a run which fails writes leads to all rows."""
     sandbox.order = order
     before = state_at(sandbox.labels.rows[240]["timestamp_created"])
@@ -166,11 +169,11 @@ def test_state_of_a_failed_run(sandbox: Sandbox, order: t.Any, after: int) -> No
 
 @ORDERS
 def test_state_of_a_killed_run(
-    sandbox: Sandbox, order: t.Any, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever part of the output arrives, the next run brings the rest."""
     sandbox.order = order
-    monkeypatch.setattr("tap_instantly.client.InstantlyStream.STATE_MSG_FREQUENCY", 40)
+    monkeypatch.setattr(InstantlyStream, "STATE_MSG_FREQUENCY", 40)
     whole = sync(sandbox)
     everything = ids(sandbox.labels.rows)
     for end in range(0, len(whole.messages), 9):
@@ -184,9 +187,9 @@ def test_state_of_a_killed_run(
 @ORDERS
 @pytest.mark.parametrize("mode", ["incremental", "full table"])
 def test_window_cuts_at_the_millisecond(
-    sandbox: Sandbox, order: t.Any, mode: str, full_table: Callable[[], Json]
+    sandbox: Sandbox, order: Order, mode: str, full_table: Callable[[], Json]
 ) -> None:
-    """`start_date` is the first instant that is read, `end_date` the first that is not."""
+    """`start_date` is the first instant read, `end_date` the first not read."""
     sandbox.order = order
     rows = sandbox.labels.rows
     first, after = rows[180], rows[20]
@@ -227,7 +230,7 @@ def test_early_stop_at_start_date(sandbox: Sandbox) -> None:
 
 @ORDERS
 def test_the_later_of_bookmark_and_start_date_counts(
-    sandbox: Sandbox, order: t.Any
+    sandbox: Sandbox, order: Order
 ) -> None:
     """A run begins at neither of them alone."""
     sandbox.order = order
@@ -240,7 +243,7 @@ def test_the_later_of_bookmark_and_start_date_counts(
 
 
 @ORDERS
-def test_state_later_than_end_date(sandbox: Sandbox, order: t.Any) -> None:
+def test_state_later_than_end_date(sandbox: Sandbox, order: Order) -> None:
     """There is nothing to read, and the bookmark stays where it is."""
     sandbox.order = order
     at = [row["timestamp_created"] for row in sandbox.labels.rows]
@@ -259,7 +262,7 @@ def test_backfill_leaves_its_own_bookmark(sandbox: Sandbox) -> None:
 
 
 @ORDERS
-def test_lookback(sandbox: Sandbox, order: t.Any) -> None:
+def test_lookback(sandbox: Sandbox, order: Order) -> None:
     """Days before the bookmark are read again; the bookmark does not move back."""
     sandbox.order = order
     rows = sandbox.labels.rows

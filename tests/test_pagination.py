@@ -14,6 +14,13 @@ from tests.conftest import sync
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_instantly.sandbox.behaviour import (
+        Cursor,
+        Encoding,
+        End,
+        Order,
+        Timestamps,
+    )
 Kind = tuple[t.Any, t.Any, t.Any]
 
 SIZES = [0, 1, 99, 100, 101, 200, 1_000, 10_000]
@@ -57,7 +64,7 @@ def check_all_rows_once(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("end", ENDS)
 @EVERY_KIND
-def test_all_rows_once(sized: Sandbox, kind: Kind, end: t.Any) -> None:
+def test_all_rows_once(sized: Sandbox, kind: Kind, end: End) -> None:
     """A list ends where its rows do, and not where its cursor does."""
     be(sized, kind)
     sized.end = end
@@ -79,7 +86,7 @@ def test_short_pages(sandbox: Sandbox, kind: Kind, sizes: int) -> None:
 )
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 def test_cursor_is_percent_encoded(
-    sandbox: Sandbox, order: t.Any, cursor: t.Any, encoding: t.Any
+    sandbox: Sandbox, order: Order, cursor: Cursor, encoding: Encoding
 ) -> None:
     """A cursor may hold characters that mean something in a URL."""
     be(sandbox, (order, cursor, "strict"))
@@ -93,7 +100,7 @@ def test_cursor_is_percent_encoded(
 @pytest.mark.parametrize("ties", [2, 50, 99])
 @EVERY_KIND
 def test_ties_at_the_edge_of_a_page(
-    sandbox: Sandbox, kind: Kind, ties: int, shift: int, timestamps: t.Any
+    sandbox: Sandbox, kind: Kind, ties: int, shift: int, timestamps: Timestamps
 ) -> None:
     """Rows that share a millisecond arrive although a page ends among them."""
     be(sandbox, kind)

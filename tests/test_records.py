@@ -13,6 +13,8 @@ from tests.conftest import Output, sync
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tap_instantly.sandbox.behaviour import Timestamps
+
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
@@ -35,7 +37,7 @@ def check_records_fit(output: Output) -> None:
 
 
 @pytest.mark.parametrize("timestamps", ["ms", "mixed"])
-def test_records_fit(timestamps: t.Any) -> None:
+def test_records_fit(timestamps: Timestamps) -> None:
     """Optional keys are absent from many rows, and times are written variously."""
     with Sandbox(labels=500, lists=500, timestamps=timestamps) as sandbox:
         output = sync(sandbox)
@@ -74,7 +76,7 @@ def test_records_fit(timestamps: t.Any) -> None:
     ],
 )
 def test_values_of_another_type(
-    sandbox: Sandbox, field: str, sent: object, expected: object
+    sandbox: Sandbox, field: str, sent: t.Any, expected: object
 ) -> None:
     """A value is converted where nothing is lost."""
     sandbox.labels.add(1, **{field: sent})
@@ -102,7 +104,7 @@ def test_values_of_another_type(
 def test_values_that_do_not_fit(
     sandbox: Sandbox,
     field: str,
-    sent: object,
+    sent: t.Any,
     expected: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:

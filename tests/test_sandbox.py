@@ -244,7 +244,7 @@ class TestDefaults:
     def test_search(self, sandbox: Sandbox) -> None:
         sandbox.labels.add(1, label="Wants a Zeppelin")
         sandbox.lists.add(2, name="Zeppelin pilots")
-        assert len(walk(sandbox, search="zeppelin")) == 1
+        assert len(walk(sandbox, search="ZEPPELIN")) == 1
         assert len(walk(sandbox, "/lead-lists", search="zeppelin", limit=1)) == 2
         assert walk(sandbox, search="dirigible") == []
 
@@ -395,6 +395,19 @@ class TestSwitches:
             sandbox.labels.delete(row["id"])
         again = page(sandbox, starting_after=rows[41]["id"])
         assert again["items"] == rows[45:55]
+
+    def test_a_time_in_mixed_order_means_the_row_nearest_to_it(
+        self, sandbox: Sandbox
+    ) -> None:
+        sandbox.order = "mixed"
+        rows = walk(sandbox)
+        for milliseconds in (-1, 0, 1):
+            apart = timedelta(milliseconds=milliseconds)
+            cursor = (moment(rows[41]["timestamp_created"]) + apart).isoformat()
+            assert page(sandbox, starting_after=cursor)["items"] == rows[42:52]
+            sandbox.labels.delete(rows[milliseconds]["id"])
+        sandbox.labels.delete(rows[41]["id"])
+        assert page(sandbox, starting_after=cursor)["items"] == rows[42:52]
 
     def test_strict_timestamps_lose_ties_at_the_edge(self, sandbox: Sandbox) -> None:
         tied = sandbox.labels.add(15, at="2026-11-01T00:00:00Z")
@@ -661,6 +674,9 @@ class TestFaults:
         assert get(sandbox, "/lead-labels").headers["Retry-After"] == "3"
         response = get(sandbox, "/lead-labels")
         assert (response.status_code, response.content) == (200, b'{"items": [')
+        sandbox.fail("/lead-lists", 502, body=b"Bad gateway")
+        response = get(sandbox, "/lead-lists")
+        assert (response.status_code, response.text) == (502, "Bad gateway")
 
     def test_after_and_times(self, sandbox: Sandbox) -> None:
         sandbox.fail("/lead-labels", 503, after=2, times=1)
@@ -754,10 +770,17 @@ class TestFaults:
 class TestServer:
     def test_leaves_nothing_behind(self) -> None:
         before = threading.enumerate()
-        with Sandbox(latency=30) as sandbox, requests.Session() as session:
-            assert len(threading.enumerate()) == len(before) + 1
-            with pytest.raises(requests.ReadTimeout):
-                session.get(sandbox.url, timeout=0.01)
+        arrived = threading.Event()
+        with requests.Session() as idle:
+            with Sandbox(on_request=lambda _: arrived.set()) as sandbox:
+                assert len(threading.enumerate()) == len(before) + 1
+                idle.get(sandbox.url, timeout=10)
+                sandbox.latency = 3600
+                arrived.clear()
+                waiting = socket.create_connection(("127.0.0.1", sandbox.port))
+                waiting.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert arrived.wait(5)
+            waiting.close()
         assert threading.enumerate() == before
         with pytest.raises(requests.ConnectionError):
             requests.get(sandbox.url, timeout=1)
@@ -834,7 +857,11 @@ class TestCommand:
 
     def test_every_option_arrives(self, monkeypatch: pytest.MonkeyPatch) -> None:
         started: list[Sandbox] = []
-        monkeypatch.setattr(Sandbox, "start", started.append)
+
+        def start(sandbox: Sandbox) -> None:
+            started.append(sandbox)
+
+        monkeypatch.setattr(Sandbox, "start", start)
         monkeypatch.setattr(Sandbox, "stop", lambda _: None)
         values: Row = {
             "order": "oldest",
@@ -936,6 +963,9 @@ class TestCommand:
         done = run("run", "--", sys.executable, "-c", code)
         assert (done.stdout, done.stderr) == ("from stdin\n", "e")
         assert done.returncode == 7
+
+    def test_the_command_may_stand_without_dashes(self) -> None:
+        assert run("run", sys.executable, "-c", "raise SystemExit(8)").returncode == 8
 
     def test_death_by_a_signal(self) -> None:
         code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"

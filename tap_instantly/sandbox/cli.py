@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.core import ParameterSource
 
 from tap_instantly.sandbox.behaviour import CHOICES
 
@@ -158,12 +157,7 @@ def main(context: click.Context, /, **options: object) -> None:
 
     The options of both subcommands may also stand before the subcommand's name.
     """
-    given = {
-        name: value
-        for name, value in options.items()
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
-    }
-    context.default_map = {"serve": given, "run": given}
+    context.default_map = {"serve": options, "run": options}
 
 
 @main.command()

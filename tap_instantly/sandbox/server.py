@@ -219,12 +219,12 @@ class Sandbox(Behaviour):
     async def _serve(self, started: Future[int]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        server = web.Server(self._answer, access_log=None, handler_cancellation=True)
+        server = web.Server(self._answer, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=0.05)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", self.port).start()
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             started.set_exception(error)
         else:
             started.set_result(runner.addresses[0][1])
@@ -243,7 +243,7 @@ class Sandbox(Behaviour):
             self.on_request(seen)
         if self.latency:
             await asyncio.sleep(self.latency)
-        agent = seen.headers.get("User-Agent", "")
+        agent = request.headers.get("User-Agent", "")
         fault = next((one for one in self.faults if one.strikes(seen.path)), None)
         if not agent or agent.startswith("Python-urllib"):
             response = blocked()

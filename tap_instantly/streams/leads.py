@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tap_instantly.client import InstantlyStream
+from tap_instantly.stream import InstantlyStream
 
 
 class LeadLabelsStream(InstantlyStream):

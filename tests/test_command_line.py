@@ -1,0 +1,242 @@
+"""The command line: its files, --test, --discover, --about and --version."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import typing as t
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+if t.TYPE_CHECKING:
+    from tap_instantly.sandbox import Sandbox
+    from tap_instantly.sandbox.faults import Kind
+    from tests.conftest import Command, Json, Output
+
+STREAMS = ["lead_labels", "lead_lists"]
+SETTINGS = {
+    "api_key": None,
+    "start_date": None,
+    "end_date": None,
+    "lookback_days": 0,
+    "api_url": "https://api.instantly.ai/api/v2",
+    "user_agent": f"tap-instantly/{version('tap-instantly')}",
+    "emit_activate_version_messages": False,
+}
+
+NO_OBJECTS = {
+    "empty": "",
+    "not JSON": "api_key: made-up-canary",
+    "cut off": '{"api_key": "made-up-canary"',
+    "an array": "[]",
+    "an array of pairs": '[["api_key", "made-up-canary"]]',
+    "a text": '"made-up-canary"',
+    "null": "null",
+}
+NO_STATES = {
+    "bookmarks null": '{"bookmarks": null}',
+    "bookmarks an array": '{"bookmarks": []}',
+    "a stream's bookmark null": '{"bookmarks": {"lead_labels": null}}',
+    "a stream's bookmark a text": '{"bookmarks": {"lead_labels": "2026-01-31"}}',
+    "partitions of numbers": '{"bookmarks": {"lead_labels": {"partitions": [1]}}}',
+}
+NO_CATALOGS = {
+    "streams null": '{"streams": null}',
+    "a stream as a text": '{"streams": ["lead_labels"]}',
+    "a stream without a name": '{"streams": [{"schema": {"properties": {}}}]}',
+    "a stream without a schema": '{"streams": [{"tap_stream_id": "lead_labels"}]}',
+    "a schema that is empty": (
+        '{"streams": [{"tap_stream_id": "lead_labels", "schema": {}}]}'
+    ),
+}
+FILES = [
+    pytest.param(option, text, id=f"{option}: {name}")
+    for option, own in {
+        "config": {},
+        "state": NO_STATES,
+        "catalog": NO_CATALOGS,
+    }.items()
+    for name, text in (NO_OBJECTS | own).items()
+]
+
+
+def command(
+    *arguments: str, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the tap where it writes no messages, and with no API that it could ask."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("TAP_")}
+    env["TAP_INSTANTLY_API_URL"] = "http://127.0.0.1:9"
+    return subprocess.run(
+        [Path(sys.executable).with_name("tap-instantly"), *arguments],
+        env=env | environment,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def check_refused(
+    done: Output | subprocess.CompletedProcess[str], sandbox: Sandbox | None = None
+) -> None:
+    """Expect a sentence, and neither a traceback, a secret, output nor a request."""
+    assert "Traceback" not in done.stderr
+    assert "made-up-canary" not in done.stdout + done.stderr
+    assert done.stdout == ""
+    if sandbox is not None:
+        assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(("option", "text"), FILES)
+def test_file_with_something_else(
+    tap: Command, sandbox: Sandbox, option: str, text: str
+) -> None:
+    """A file that does not hold what is asked for is refused in one sentence."""
+    done = tap(sandbox=sandbox, **{option: text})
+    check_refused(done, sandbox)
+    assert done.exit_code == 1
+    errors = [line for line in done.stderr.splitlines() if "| ERROR" in line]
+    assert len(errors) == 1, errors
+    assert f"--{option}" in errors[0]
+
+
+def test_array_of_settings(tap: Command, sandbox: Sandbox) -> None:
+    """Pairs in an array are no configuration, even if they could be read as one."""
+    pairs = json.dumps([["api_key", sandbox.key], ["api_url", sandbox.url]])
+    done = tap(config=pairs)
+    check_refused(done, sandbox)
+    assert done.exit_code == 1
+
+
+@pytest.mark.parametrize("path", ["made-up.json", "."], ids=["missing", "a directory"])
+@pytest.mark.parametrize("option", ["config", "state", "catalog"])
+def test_file_that_cannot_be_read(tmp_path: Path, option: str, path: str) -> None:
+    """A file that is not there is named in a sentence."""
+    done = command(
+        f"--{option}={path}", cwd=tmp_path, TAP_INSTANTLY_API_KEY="made-up-canary"
+    )
+    check_refused(done)
+    assert done.returncode in ({1} if option == "config" else {1, 2})
+    line = done.stderr.splitlines()[-1]
+    assert f"--{option}" in line
+    assert re.search(rf"[ '`\"]{re.escape(path)}[ '`\":]", line), line
+    assert "None" not in line
+
+
+@pytest.mark.parametrize("option", ["config", "state", "catalog"])
+def test_file_without_a_name(tmp_path: Path, option: str) -> None:
+    """An empty path, as from an unset shell variable, is refused in words."""
+    done = command(f"--{option}=", cwd=tmp_path, TAP_INSTANTLY_API_KEY="made-up-canary")
+    check_refused(done)
+    assert done.returncode in {1, 2}
+
+
+@pytest.mark.parametrize("config", ["made-up.json", ""], ids=["missing", "none"])
+@pytest.mark.parametrize("mode", ["--test", "--discover"])
+def test_modes_refuse_the_same_file(tmp_path: Path, mode: str, config: str) -> None:
+    """The other modes read `--config` as a sync does."""
+    done = command(mode, f"--config={config}", cwd=tmp_path)
+    check_refused(done)
+    assert done.returncode == 1
+
+
+def test_connection(tap: Command, sandbox: Sandbox) -> None:
+    """With a good key, `--test` succeeds and reports no error."""
+    done = tap("--test", sandbox=sandbox)
+    assert done.exit_code == 0
+    assert {request.path for request in sandbox.requests} == {
+        "/api/v2/lead-labels",
+        "/api/v2/lead-lists",
+    }
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "words"),
+    [
+        ("/lead-labels", 401, "`api_key`"),
+        ("/lead-lists", 403, "`lead_lists:read`"),
+        ("/lead-lists", "not-json", "not JSON"),
+    ],
+)
+def test_connection_fails(
+    tap: Command, sandbox: Sandbox, path: str, kind: int | Kind, words: str
+) -> None:
+    """`--test` says in words why a stream cannot be read."""
+    sandbox.fail(path, kind)
+    done = tap("--test", sandbox=sandbox)
+    assert done.exit_code == 1
+    assert "Traceback" not in done.stderr
+    assert words in done.stderr
+    assert sandbox.key not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"api_key": "made-up-canary-not-known"}, "api_key"),
+        ({"api_key": "made-up-canary\n"}, "api_key"),
+        ({"start_date": "made-up"}, "start_date"),
+        ({"api_key": None}, "api_key"),
+    ],
+    ids=["wrong key", "line break", "no date", "no key"],
+)
+def test_connection_with_wrong_settings(
+    tap: Command, sandbox: Sandbox, settings: Json, name: str
+) -> None:
+    """`--test` names the setting to correct."""
+    config = {"api_key": sandbox.key, "api_url": sandbox.url} | settings
+    done = tap("--test", config=config)
+    assert done.exit_code == 1
+    assert "Traceback" not in done.stderr
+    assert "made-up-canary" not in done.stdout + done.stderr
+    assert f"`{name}`" in done.stderr
+
+
+def test_discover(tmp_path: Path) -> None:
+    """The catalog needs no configuration, and describes every property."""
+    done = command("--discover", cwd=tmp_path)
+    assert done.returncode == 0
+    streams = json.loads(done.stdout)["streams"]
+    assert sorted(stream["tap_stream_id"] for stream in streams) == STREAMS
+    for stream in streams:
+        assert stream["key_properties"] == ["id"]
+        assert stream["replication_key"] == "timestamp_created"
+        assert stream["replication_method"] == "INCREMENTAL"
+        properties = stream["schema"]["properties"]
+        assert {"id", "timestamp_created"} <= properties.keys()
+        assert all(each["description"].strip() for each in properties.values())
+        breadcrumbs = [tuple(entry["breadcrumb"]) for entry in stream["metadata"]]
+        assert () in breadcrumbs
+        assert {("properties", name) for name in properties} <= set(breadcrumbs)
+
+
+def test_about(tmp_path: Path) -> None:
+    """Every setting has a description and its default; the key alone is secret."""
+    done = command("--about", "--format", "json", cwd=tmp_path)
+    assert done.returncode == 0
+    about = json.loads(done.stdout)["settings"]
+    assert about["required"] == ["api_key"]
+    assert SETTINGS.keys() <= about["properties"].keys()
+    for name, setting in about["properties"].items():
+        assert setting["description"].strip(), name
+        assert bool(setting.get("secret")) is (name == "api_key")
+    for name, default in SETTINGS.items():
+        assert about["properties"][name].get("default") == default
+
+
+@pytest.mark.parametrize("mode", ["--discover", "--about", "--version", "--help"])
+def test_help_needs_no_settings(tmp_path: Path, mode: str) -> None:
+    """What only informs works whatever the settings are."""
+    done = command(mode, cwd=tmp_path, TAP_INSTANTLY_START_DATE="made-up")
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert "tap-instantly" in done.stdout or mode == "--discover"
+    if mode == "--version":
+        assert version("tap-instantly") in done.stdout

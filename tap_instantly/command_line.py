@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -10,7 +11,11 @@ import typing as t
 
 from dotenv import find_dotenv, load_dotenv
 from singer_sdk import Tap
-from singer_sdk.exceptions import ConfigValidationError, SyncError
+from singer_sdk.exceptions import (
+    ConfigurationError,
+    ConfigValidationError,
+    SyncError,
+)
 from singer_sdk.io_base import SingerWriter
 from singer_sdk.singerlib import Catalog
 
@@ -32,6 +37,9 @@ if t.TYPE_CHECKING:
     from tap_instantly.stream import InstantlyStream, Tally
 
 _T = t.TypeVar("_T")
+
+BOOKMARK = {"replication_key", "replication_key_value", "version"}
+"""What the state holds of a stream between two runs."""
 
 LAST_SECONDS = 4.0
 """How long a run that is told to end may take to hand over its state."""
@@ -101,12 +109,37 @@ class CommandLineTap(Tap):
             raise ConfigValidationError(msg, errors=found)
 
     @override
+    def load_state(self, state: dict[str, t.Any]) -> None:
+        bookmarks = state.get("bookmarks") if state else {}
+        if not isinstance(bookmarks, dict) or not all(
+            isinstance(bookmark, dict) for bookmark in bookmarks.values()
+        ):
+            msg = "The state is not one that this tap has written; run without it once"
+            raise ConfigurationError(msg)
+        foreign = ", ".join(sorted(bookmarks.keys() - self.streams.keys()))
+        if bookmarks and not bookmarks.keys() & self.streams.keys():
+            msg = f"The state is of another tap, with the streams {foreign}"
+            raise ConfigurationError(msg)
+        if foreign:
+            self.logger.warning(
+                "The state has bookmarks of unknown streams: %s", foreign
+            )
+        # What else the SDK may have left there belongs to a run that is over.
+        kept = {
+            stream: {key: bookmark[key] for key in BOOKMARK & bookmark.keys()}
+            for stream, bookmark in bookmarks.items()
+        }
+        super().load_state({"bookmarks": kept})
+
+    @override
     @classmethod
     def cb_config(
         cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
     ) -> _ConfigInput:
-        read = super().cb_config
-        return cls._read("--config", lambda: read(ctx, param, value or ("ENV",)))
+        try:
+            return super().cb_config(ctx, param, value or ("ENV",))
+        except (OSError, TypeError, ValueError) as error:
+            cls._stop(f"--config: the file cannot be read ({type(error).__name__})")
 
     @override
     @classmethod
@@ -133,13 +166,22 @@ class CommandLineTap(Tap):
             cls.print_about(about_format)
             return
         cls.print_version(print_fn=cls.logger.info)
-        tap = cls(
-            config=config.config,
-            parse_env_config=config.parse_env,
-            state=state and cls._read("--state", lambda: _object(state)),
-            catalog=catalog
-            and cls._read("--catalog", lambda: Catalog.from_dict(_object(catalog))),
-        )
+        given = catalog and cls._read("--catalog", catalog, Catalog.from_dict)
+        try:
+            tap = cls(
+                config=config.config,
+                parse_env_config=config.parse_env,
+                state=state and cls._read("--state", state, dict),
+                catalog=given,
+            )
+        except ConfigValidationError:
+            raise  # the SDK words it
+        except ConfigurationError as error:
+            cls._stop(str(error))
+        for stream in (given or {}).keys() - tap.streams.keys():
+            cls.logger.warning("The catalog has an unknown stream: %s", stream)
+        if not tap.tallies:
+            cls._stop("No stream is selected; select one in the catalog")
         try:
             tap.sync_all()
         except SystemExit:  # a signal
@@ -176,24 +218,15 @@ class CommandLineTap(Tap):
         t.cast("UninterruptedWriter", self.message_writer).end(exit_code)
 
     @classmethod
-    def _read(cls, option: str, read: Callable[[], _T]) -> _T:
-        """Read an input file, or stop with a sentence."""
-        try:
-            return read()
-        except OSError as error:
-            cls._stop(f"{option}: {error.filename} cannot be read ({error.strerror})")
-        except (AttributeError, KeyError, TypeError, ValueError):
-            cls._stop(f"{option}: the file does not hold what the option asks for")
+    def _read(cls, option: str, file: t.IO[str], parse: Callable[..., _T]) -> _T:
+        """Read an input file of JSON, or stop with a sentence."""
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
+            content = json.load(file)
+            if isinstance(content, dict):
+                return parse(content)
+        cls._stop(f"{option}: the file does not hold what the option asks for")
 
     @classmethod
     def _stop(cls, sentence: str) -> t.NoReturn:
         cls.logger.error(sentence)
         sys.exit(1)
-
-
-def _object(file: t.IO[str]) -> dict[str, t.Any]:
-    """Read a JSON object."""
-    content = json.load(file)
-    if not isinstance(content, dict):
-        raise TypeError
-    return content

@@ -42,8 +42,3 @@ class Pacer:
                     turn = max(now, self._next[lane])
                     self._next[lane] = turn + self._distance[lane]
                 time.sleep(turn - now)
-
-    def hold(self, seconds: float) -> None:
-        """Let no request go for a while: the budget is spent."""
-        with self._lock:
-            self._next[""] = max(self._next[""], time.monotonic() + seconds)

@@ -92,7 +92,7 @@ class Fitter:
             keys: The names of its primary keys.
             on_unknown: Called once for each field that the schema does not have.
         """
-        self.properties: dict[str, dict[str, t.Any]] = schema["properties"]
+        self.properties: dict[str, dict[str, t.Any]] = schema.get("properties", {})
         self.fitting = {name: _fitting(s) for name, s in self.properties.items()}
         self.keys = tuple(keys)
         self.on_unknown = on_unknown

@@ -23,7 +23,7 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
 
     from backoff.types import Details
     from singer_sdk import Tap
@@ -117,14 +117,19 @@ class InstantlyStream(Stream):
         )
 
     def _identify(self, row: Record) -> tuple[object, ...]:
-        return tuple(str(row.get(key)) for key in self.primary_keys)
+        return tuple(str(row.get(key)) for key in self._keys)
+
+    @cached_property
+    def _keys(self) -> Sequence[str]:
+        """The keys of the entity; a catalog may come without any."""
+        return t.cast("Sequence[str]", type(self).primary_keys)
 
     def _date(self, row: Record) -> datetime | None:
         return self._fitter.date(row, self.dated_by)
 
     @cached_property
     def _fitter(self) -> Fitter:
-        return Fitter(self.effective_schema, self.primary_keys, self._warn_unknown)
+        return Fitter(self.effective_schema, self._keys, self._warn_unknown)
 
     def _note_retry(self, details: Details) -> None:
         self.tally.requests += 1
@@ -165,7 +170,7 @@ class InstantlyStream(Stream):
 
     def _bookmark(self) -> Bookmark:
         state = self.stream_state if self._is_incremental else {}
-        is_ours = state.get("replication_key") == self.replication_key
+        is_ours = state.get("replication_key") == self.dated_by
         value = state.get("replication_key_value") if is_ours else None
         begin = datetime.fromtimestamp(self._tap.initialized_at / 1000, timezone.utc)
         return Bookmark.read(value, limit=begin)
@@ -191,7 +196,7 @@ class InstantlyStream(Stream):
     def _complete(self, bookmark: Bookmark) -> None:
         """Leave the bookmark and the new version of the table behind."""
         if self._is_incremental and bookmark.text is not None:
-            self.stream_state["replication_key"] = self.replication_key
+            self.stream_state["replication_key"] = self.dated_by
             self.stream_state["replication_key_value"] = bookmark.text
             self.tally.until = bookmark.text
         if self._version_to_activate is not None:

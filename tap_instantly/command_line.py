@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -220,11 +219,11 @@ class CommandLineTap(Tap):
     @classmethod
     def _read(cls, option: str, file: t.IO[str], parse: Callable[..., _T]) -> _T:
         """Read an input file of JSON, or stop with a sentence."""
-        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
+        try:
             content = json.load(file)
-            if isinstance(content, dict):
-                return parse(content)
-        cls._stop(f"{option}: the file does not hold what the option asks for")
+            return parse(content | {})
+        except (AttributeError, KeyError, TypeError, ValueError):
+            cls._stop(f"{option}: the file does not hold what the option asks for")
 
     @classmethod
     def _stop(cls, sentence: str) -> t.NoReturn:

@@ -119,6 +119,11 @@ class Listing(Behaviour):
             for view in self._views.values():
                 view.remove(entry)
 
+    def render(self) -> None:
+        """Render all rows now, so that no answer has to wait for it."""
+        for entry in self._newest:
+            self._body(entry)
+
     def page(self, query: Mapping[str, str], *, strict: bool = False) -> bytes:
         """Return the JSON body that answers a list request.
 

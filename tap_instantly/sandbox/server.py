@@ -182,7 +182,9 @@ class Sandbox(Behaviour):
         self.faults.clear()
 
     def start(self) -> None:
-        """Start the server and wait until it listens."""
+        """Render all rows, start the server and wait until it listens."""
+        self.labels.render()
+        self.lists.render()
         started: Future[int] = Future()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(started)),

@@ -17,6 +17,7 @@ from tap_instantly.errors import api_error
 from tap_instantly.pacing import Pacer
 from tap_instantly.records import Page
 from tap_instantly.retrying import RETRIABLE, waits
+from tap_instantly.settings import is_loopback
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -110,6 +111,8 @@ class Client:
         session = requests.Session()
         session.auth = BearerAuth(self._config["api_key"])
         session.headers["User-Agent"] = self._config["user_agent"]
+        # What is on this machine is not reached through a proxy.
+        session.trust_env = not is_loopback(self._url)
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         return session
 

@@ -7,17 +7,19 @@ import os
 import sys
 import threading
 import typing as t
+from pathlib import Path
 
 from dotenv import find_dotenv, load_dotenv
 from singer_sdk import Tap
 from singer_sdk.exceptions import (
     ConfigurationError,
     ConfigValidationError,
-    SyncError,
+    SingerSDKError,
 )
 from singer_sdk.io_base import SingerWriter
 from singer_sdk.singerlib import Catalog
 
+from tap_instantly.errors import explain
 from tap_instantly.settings import SETTINGS, environment_faults, faults
 
 if sys.version_info >= (3, 12):
@@ -56,8 +58,10 @@ class UninterruptedWriter(SingerWriter):
     @override
     def write_message(self, message: Message) -> None:
         self._is_writing = True
-        super().write_message(message)
-        self._is_writing = False
+        try:
+            super().write_message(message)
+        finally:
+            self._is_writing = False
         if self._exit_code is not None:
             self.end(self._exit_code)
 
@@ -84,28 +88,33 @@ class CommandLineTap(Tap):
 
     @override
     def __init__(self, *, parse_env_config: bool = False, **options: t.Any) -> None:
+        self._environment_faults: dict[str, str] = {}
         if parse_env_config:
             # The SDK looks for .env beside its own code only.
             load_dotenv(find_dotenv(usecwd=True))
             self.append_builtin_config(self.config_jsonschema)
-            found = environment_faults(self.config_jsonschema, self._env_var_prefix)
-            self._refuse(list(found))
-        super().__init__(parse_env_config=parse_env_config, **options)
+            self._environment_faults = environment_faults(
+                self.config_jsonschema, self._env_var_prefix
+            )
+        unreadable = {name: os.environ.pop(name) for name in self._environment_faults}
+        try:
+            super().__init__(parse_env_config=parse_env_config, **options)
+        finally:
+            os.environ.update(unreadable)
 
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self._config = {k: v for k, v in self._config.items() if v is not None}
         self.append_builtin_config(self.config_jsonschema)
-        found = list(faults(self._config, self.config_jsonschema))
-        if raise_errors:
-            self._refuse(found)
-        # The SDK fills in the defaults while it validates.
-        return found or super()._validate_config(raise_errors=raise_errors)
-
-    def _refuse(self, found: list[str]) -> None:
-        if found:
+        found = [
+            *self._environment_faults.values(),
+            *faults(self._config, self.config_jsonschema),
+        ]
+        if found and raise_errors:
             msg = "Config validation failed"
             raise ConfigValidationError(msg, errors=found)
+        # The SDK fills in the defaults while it validates.
+        return found or super()._validate_config(raise_errors=raise_errors)
 
     @override
     def load_state(self, state: dict[str, t.Any]) -> None:
@@ -135,10 +144,14 @@ class CommandLineTap(Tap):
     def cb_config(
         cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
     ) -> _ConfigInput:
-        try:
-            return super().cb_config(ctx, param, value or ("ENV",))
-        except (OSError, TypeError, ValueError) as error:
-            cls._stop(f"--config: the file cannot be read ({type(error).__name__})")
+        for path in value:
+            if path != "ENV":
+                try:
+                    with Path(path).open(encoding="utf-8") as file:
+                        cls._read(f"--config {path}", file, dict)
+                except OSError as error:
+                    cls._stop(f"--config {path}: {error.strerror}")
+        return super().cb_config(ctx, param, value or ("ENV",))
 
     @override
     @classmethod
@@ -146,9 +159,9 @@ class CommandLineTap(Tap):
         try:
             super().cb_test(ctx, param, value)
         except ConfigValidationError as error:
-            cls._stop("\n".join(error.errors))
-        except SyncError as error:
-            cls._stop(str(error))
+            cls._stop(*error.errors)
+        except SingerSDKError as error:
+            cls._stop(explain(error, cls.logger))
 
     @override
     @classmethod
@@ -174,9 +187,9 @@ class CommandLineTap(Tap):
                 catalog=given,
             )
         except ConfigValidationError:
-            raise  # the SDK words it
-        except ConfigurationError as error:
-            cls._stop(str(error))
+            raise  # the SDK writes a line a fault
+        except Exception as error:  # noqa: BLE001 (a user can cause the strangest)
+            cls._stop(explain(error, cls.logger))
         for stream in (given or {}).keys() - tap.streams.keys():
             cls.logger.warning("The catalog has an unknown stream: %s", stream)
         if not tap.tallies:
@@ -222,10 +235,11 @@ class CommandLineTap(Tap):
         try:
             content = json.load(file)
             return parse(content | {})
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
             cls._stop(f"{option}: the file does not hold what the option asks for")
 
     @classmethod
-    def _stop(cls, sentence: str) -> t.NoReturn:
-        cls.logger.error(sentence)
+    def _stop(cls, *sentences: str) -> t.NoReturn:
+        for sentence in sentences:
+            cls.logger.error(sentence)
         sys.exit(1)

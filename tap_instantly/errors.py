@@ -5,9 +5,16 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from singer_sdk.exceptions import FatalAPIError, FatalSyncError, RetriableAPIError
+from singer_sdk.exceptions import (
+    FatalAPIError,
+    FatalSyncError,
+    RetriableAPIError,
+    SingerSDKError,
+)
 
 if TYPE_CHECKING:
+    import logging
+
     import requests
 
 
@@ -35,6 +42,13 @@ class StuckError(FatalAPIError):
 class MisfitError(FatalSyncError):
     """A value that the schema does not allow and that cannot be converted to fit."""
 
+    def __init__(self, where: str, expected: str, found: str) -> None:
+        """Lead to the value."""
+        super().__init__(
+            f"{where}: expected {expected}, found {found}; "
+            "report it, so that a newer version of tap-instantly can read it"
+        )
+
 
 class BookmarkError(FatalSyncError):
     """A bookmark in the state that is no date."""
@@ -45,6 +59,25 @@ class BookmarkError(FatalSyncError):
             f"the bookmark {value!r} in the state is no date; "
             "correct the state, or run once without it"
         )
+
+
+def explain(error: Exception, logger: logging.Logger) -> str:
+    """Say in a sentence what has gone wrong.
+
+    Args:
+        error: An exception of the SDK or of this module, which is in words already,
+            or any other, whose own text may hold anything and is not repeated.
+        logger: Where the way to an exception of the latter kind goes, for debugging.
+    """
+    if isinstance(error, SingerSDKError):
+        return str(error)
+    if isinstance(error, RecursionError):
+        return "something is nested too deeply; report it"
+    logger.debug("Unexpected", exc_info=error)
+    return (
+        f"an unexpected {type(error).__name__}, which is a fault of tap-instantly; "
+        "set TAP_INSTANTLY_LOGLEVEL=debug to see where, and report it"
+    )
 
 
 EXPLANATIONS: dict[int, str] = {
@@ -63,10 +96,26 @@ EXPLANATIONS: dict[int, str] = {
     HTTPStatus.NOT_FOUND: (
         "there is no such endpoint; see that `api_url` is right and ends in /api/v2"
     ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        "Instantly finds that the request asks for too much; "
+        "see whether a newer version of tap-instantly asks for less"
+    ),
     HTTPStatus.TOO_MANY_REQUESTS: (
         "the workspace's request quota stays spent; "
         "run again when its other tools send less"
     ),
+}
+
+
+UNKNOWN = (
+    "this tap does not know such an answer; see that `api_url` is right, "
+    "and whether a newer version of tap-instantly knows it"
+)
+
+TRANSIENT = {
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_EARLY,
+    HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 
@@ -86,7 +135,7 @@ def api_error(
         The exception to raise: retriable if the same request may succeed later.
     """
     status = response.status_code
-    later = status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500  # noqa: PLR2004 (the class of server errors)
+    later = status in TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     if status == HTTPStatus.FORBIDDEN:
         what = _explain_forbidden(response, scope)
     elif response.is_redirect:
@@ -94,14 +143,14 @@ def api_error(
     elif later and status != HTTPStatus.TOO_MANY_REQUESTS:
         what = "Instantly has a fault of its own; run again later"
     else:
-        what = EXPLANATIONS.get(status, "this tap does not know such an answer")
+        what = EXPLANATIONS.get(status, UNKNOWN)
     msg = f"HTTP {status} from {path}: {what}"
     return RetriableAPIError(msg, response) if later else FatalAPIError(msg)
 
 
 def _explain_forbidden(response: requests.Response, scope: str) -> str:
     """Tell a key that lacks a scope from a request that the edge has refused."""
-    if "json" in response.headers.get("Content-Type", ""):
+    if "json" in response.headers.get("Content-Type", "").lower():
         return (
             "the key lacks a scope; "
             f"give it `{scope}` or `all:read` in Instantly's settings"

@@ -116,5 +116,8 @@ class Bookmark:
             return None
         if self.moment is None or self.is_ahead:
             return Window(start, end)
-        since = self.moment - lookback
+        try:
+            since = self.moment - lookback
+        except OverflowError:  # before the first year
+            return Window(start, end)
         return Window(since if start is None else max(since, start), end)

@@ -8,6 +8,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from singer_sdk.exceptions import FatalSyncError
+
 from tap_instantly.errors import MalformedPageError, MisfitError
 from tap_instantly.incremental import instant
 
@@ -95,6 +97,10 @@ class Fitter:
         self.properties: dict[str, dict[str, t.Any]] = schema.get("properties", {})
         self.fitting = {name: _fitting(s) for name, s in self.properties.items()}
         self.keys = tuple(keys)
+        for key in self.keys:
+            if key not in self.properties:
+                msg = f"the catalog's schema lacks the key `{key}`; discover it again"
+                raise FatalSyncError(msg)
         self.on_unknown = on_unknown
         self.unknown: set[str] = set()
 
@@ -115,8 +121,7 @@ class Fitter:
                 record[field] = self._fit(row, field)
         for key in self.keys:
             if record.get(key) is None:
-                msg = f"{self._name(row)}: expected the key `{key}`, found none"
-                raise MisfitError(msg)
+                raise MisfitError(self._name(row), f"the key `{key}`", "none")
         return record
 
     def date(self, row: Record, field: str) -> datetime | None:
@@ -143,10 +148,7 @@ class Fitter:
         found = json.dumps(row[field])
         if len(found) > LONGEST_SHOWN:
             found = found[:LONGEST_SHOWN] + "…"
-        return MisfitError(
-            f"{self._name(row)}, field `{field}`: expected {expected}, found {found}; "
-            "report it, and deselect the field to go on without it"
-        )
+        return MisfitError(f"{self._name(row)}, field `{field}`", expected, found)
 
     def _skip(self, field: str) -> None:
         if field not in self.unknown:

@@ -9,7 +9,6 @@ import typing as t
 from email.utils import parsedate_to_datetime
 
 import requests
-import urllib3
 from singer_sdk.exceptions import RetriableAPIError
 
 from tap_instantly.errors import MalformedPageError
@@ -23,7 +22,6 @@ RETRIABLE = (
     requests.exceptions.ConnectionError,
     requests.exceptions.ContentDecodingError,
     requests.exceptions.Timeout,
-    urllib3.exceptions.HTTPError,
 )
 
 PATIENCE = 300.0
@@ -47,7 +45,7 @@ def waits() -> Generator[float, Exception, None]:
     error = yield 0.0
     waited = 0.0
     malformed = tries = 0
-    while waited < PATIENCE:
+    while waited < PATIENCE and not is_hopeless(error):
         tries += 1
         malformed += isinstance(error, MalformedPageError)
         if malformed > TRIES_AT_A_MALFORMED_PAGE:
@@ -56,6 +54,11 @@ def waits() -> Generator[float, Exception, None]:
         wait = jittered(tries) if asked is None else asked
         waited += wait
         error = yield wait
+
+
+def is_hopeless(error: Exception) -> bool:
+    """Tell whether no further try can help: a certificate stays as it is."""
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 def jittered(tries: int) -> float:

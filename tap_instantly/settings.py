@@ -8,7 +8,6 @@ import re
 import typing as t
 from importlib import metadata
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from jsonschema import Draft7Validator
 from singer_sdk import typing as th
@@ -133,7 +132,7 @@ def faults(config: Mapping[str, t.Any], schema: dict[str, t.Any]) -> Iterator[st
         yield "Setting `end_date` must be later than `start_date`."
 
 
-def environment_faults(schema: dict[str, t.Any], prefix: str) -> Iterator[str]:
+def environment_faults(schema: dict[str, t.Any], prefix: str) -> dict[str, str]:
     """Say which environment variables hold text that their setting cannot take.
 
     The SDK would stop with a traceback, or take any other word for `false`.
@@ -142,17 +141,19 @@ def environment_faults(schema: dict[str, t.Any], prefix: str) -> Iterator[str]:
         schema: The JSON Schema of the settings.
         prefix: What the names of the variables begin with.
 
-    Yields:
-        A sentence a fault.
+    Returns:
+        A sentence a fault, by the variable.
     """
+    found = {}
     for name, setting in schema["properties"].items():
         variable = prefix + name.upper()
         text = os.environ.get(variable)
         for kind, (pattern, wanted) in SPELLINGS.items():
             if text is not None and kind in setting.get("type", ()):
                 if not (pattern.fullmatch(text) if pattern else _is_json(text)):
-                    yield f"Setting `{name}` (in {variable}) must be {wanted}."
+                    found[variable] = f"Setting `{name}` must be {wanted}."
                 break
+    return found
 
 
 def _explain(
@@ -186,6 +187,12 @@ def _check_header(text: str) -> str | None:
     return None
 
 
+def _check_name(text: str) -> str | None:
+    if text != text.strip():
+        return "begins or ends with a blank, which an HTTP header cannot carry"
+    return _check_header(text)
+
+
 def _check_date(text: str) -> str | None:
     try:
         instant(text)
@@ -195,21 +202,21 @@ def _check_date(text: str) -> str | None:
 
 
 def _check_url(text: str) -> str | None:
-    try:
-        url = urlsplit(text)
-        host, _ = url.hostname, url.port
-    except ValueError:
-        host = None
-    if not host or url.scheme not in {"http", "https"}:
-        return "is no address; write it like https://api.instantly.ai/api/v2"
-    if url.username is not None or url.query or url.fragment:
-        return "must be an address alone, without a user name, a query or a fragment"
-    if url.scheme == "http" and not _is_loopback(host):
+    url = URL.fullmatch(text)
+    if url is None or int(url["port"] or 0) > HIGHEST_PORT:
+        return (
+            "is no plain address; write it like https://api.instantly.ai/api/v2, "
+            "without a user name, a query or a fragment"
+        )
+    if url["scheme"].lower() == "http" and not is_loopback(text):
         return "must begin with https, so that nobody on the way can read the key"
     return None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Tell whether an address is on this machine itself."""
+    match = URL.fullmatch(url)
+    host = match["host"].strip("[]").lower() if match else ""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -218,13 +225,11 @@ def _is_loopback(host: str) -> bool:
 
 def _asks_too_much(per_minute: object, url: object) -> bool:
     """Tell whether more is asked than Instantly allows; on loopback anything goes."""
-    if not isinstance(per_minute, int) or per_minute <= MOST_PER_MINUTE:
-        return False
-    try:
-        host = urlsplit(str(url)).hostname
-    except ValueError:
-        return False
-    return not host or not _is_loopback(host)
+    return (
+        isinstance(per_minute, int)
+        and per_minute > MOST_PER_MINUTE
+        and not is_loopback(str(url))
+    )
 
 
 def _ends_before_start(start: object, end: object) -> bool:
@@ -247,11 +252,21 @@ CHECKS: dict[str, Callable[[str], str | None]] = {
     "start_date": _check_date,
     "end_date": _check_date,
     "api_url": _check_url,
-    "user_agent": _check_header,
+    "user_agent": _check_name,
 }
 
+URL = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?P<host>\[[0-9a-f:.]+\]|(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*)"
+    r"(?::(?P<port>\d{1,5}))?"
+    r"(?:/[\w.~%/-]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+HIGHEST_PORT = 65535
+
 SPELLINGS: dict[str, tuple[re.Pattern[str] | None, str]] = {
-    "integer": (re.compile(r"\s*[+-]?\d+\s*"), "a whole number"),
+    "integer": (re.compile(r"[+-]?\d{1,9}", re.ASCII), "a whole number"),
     "boolean": (
         re.compile(r"true|false|1|0|yes|no|on|off", re.IGNORECASE),
         "true or false",

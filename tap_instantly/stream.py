@@ -9,10 +9,11 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 
 from singer_sdk import SchemaDirectory, Stream, StreamSchema
-from singer_sdk.exceptions import SyncError
+from singer_sdk.exceptions import FatalSyncError, SyncLifecycleSignal
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from tap_instantly import schemas
+from tap_instantly.errors import explain
 from tap_instantly.incremental import Bookmark, Window, instant
 from tap_instantly.pagination import PAGE_SIZE, Walk
 from tap_instantly.records import Fitter
@@ -247,10 +248,11 @@ class InstantlyStream(Stream):
         """Note why the stream fails, and let the others run all the same."""
         try:
             yield from super()._sync_records(context, write_messages=write_messages)
-        except (SyncError, RecursionError) as error:
+        except (BrokenPipeError, SyncLifecycleSignal):
+            raise
+        except Exception as error:
+            self.tally.failure = explain(error, self.logger)
             if self.ABORT_AT_RECORD_COUNT is not None:  # --test stops at once
-                raise
-            is_deep = isinstance(error, RecursionError)
-            failure = "a record is nested too deeply" if is_deep else str(error)
-            self.tally.failure = failure
-            self.logger.error("%s: %s", self.name, failure)  # noqa: TRY400 (in one line)
+                msg = f"{self.name}: {self.tally.failure}"
+                raise FatalSyncError(msg) from error
+            self.logger.error("%s: %s", self.name, self.tally.failure)  # noqa: TRY400 (in one line)

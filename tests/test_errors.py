@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tap_instantly.sandbox import Sandbox
+from tests.conftest import Output
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_instantly.sandbox.faults import Kind
-    from tests.conftest import Command, Json, Output
+    from tests.conftest import Command, Json
 
 PATHS = {"lead_labels": "/lead-labels", "lead_lists": "/lead-lists"}
 OLD = "2020-01-01T00:00:00.000Z"
+COMMAND = Path(sys.executable).with_name("tap-instantly")
 REMEDY = re.compile(r"\b(change|check|correct|give|report|run|see|set|upgrade|use)\b")
 
 Case = tuple["int | Kind", bytes | None, str]
 """A fault, the body of the answer, and a pattern that the message has to match."""
+Outcome = tuple[Output, Sandbox]
 
 ANSWERS: dict[str, Case] = {
     "401": (401, None, r"401.*`api_key`"),
@@ -33,8 +38,11 @@ ANSWERS: dict[str, Case] = {
     "404": (404, None, r"404.*`api_url`"),
     "400": (400, None, r"400"),
     "413": (413, None, r"413"),
-    "418": (418, None, r"418"),
     "201": (201, b'{"items":[]}', r"201"),
+    "no key": (200, b'{"items":[{"label":"x"}]}', r"`id`"),
+}
+
+MALFORMED: dict[str, Case] = {
     "not JSON": ("not-json", None, r"not JSON"),
     "empty": (200, b"", r"not JSON"),
     "half a page": (200, b'{"items":[{"id":"1"}', r"not JSON"),
@@ -42,11 +50,9 @@ ANSWERS: dict[str, Case] = {
     "items null": ("items-null", None, r"items"),
     "items an object": (200, b'{"items":{"id":"1"}}', r"items"),
     "an array": ("not-object", None, r"items|array|object"),
-    "null": (200, b"null", r"items|object"),
     "items of text": (200, b'{"items":["one"]}', r"items"),
     "items of null": (200, b'{"items":[null]}', r"items"),
     "one item of a number": (200, b'{"items":[{"id":"1"},2]}', r"items"),
-    "no key": (200, b'{"items":[{"label":"x"}]}', r"`id`"),
     "cursor a number": (200, b'{"items":[],"next_starting_after":5}', r"cursor|next"),
     "nested too deep": (200, b"[" * 100_000, r"JSON"),
 }
@@ -55,6 +61,14 @@ ANSWERS: dict[str, Case] = {
 def entry(value: str) -> Json:
     """Return a stream's part of the state."""
     return {"replication_key": "timestamp_created", "replication_key_value": value}
+
+
+def environment(sandbox: Sandbox) -> dict[str, str]:
+    """Return the environment of a run."""
+    return os.environ | {
+        "TAP_INSTANTLY_API_KEY": sandbox.key,
+        "TAP_INSTANTLY_API_URL": sandbox.url,
+    }
 
 
 STATE = {"bookmarks": {stream: entry(OLD) for stream in PATHS}}
@@ -92,6 +106,35 @@ def test_answer(
     assert done.ids("lead_labels") == []
 
 
+@pytest.fixture(scope="module")
+def malformed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """Return a run for each malformed page, all at once: they are tried repeatedly."""
+    state = tmp_path_factory.mktemp("malformed") / "state.json"
+    state.write_text(json.dumps(STATE), encoding="utf-8")
+
+    def run(case: Case) -> Outcome:
+        with Sandbox(labels=3, lists=2, strict=True) as sandbox:
+            sandbox.fail("/lead-labels", case[0], body=case[1])
+            done = subprocess.run(
+                [COMMAND, f"--state={state}"],
+                env=environment(sandbox),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,
+            )
+        return Output(done.stdout, done.stderr, done.returncode), sandbox
+
+    with ThreadPoolExecutor(len(MALFORMED)) as pool:
+        return dict(zip(MALFORMED, pool.map(run, MALFORMED.values()), strict=True))
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_page(malformed: dict[str, Outcome], name: str) -> None:
+    """So does a page that is none."""
+    check_failed(*malformed[name], "lead_labels", MALFORMED[name][2])
+
+
 @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON"])
 @pytest.mark.parametrize(
     ("stream", "scope"),
@@ -106,7 +149,7 @@ def test_scope(
     check_failed(done, sandbox, stream, rf"`{scope}`.*`all:read`")
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [302, 307, 308])
 def test_redirect(tap: Command, sandbox: Sandbox, status: int) -> None:
     """A redirect is not followed, so that the key stays with the host it is for."""
     with Sandbox(seed=2) as other:
@@ -117,10 +160,10 @@ def test_redirect(tap: Command, sandbox: Sandbox, status: int) -> None:
     check_failed(done, sandbox, "lead_labels", rf"{status}.*redirect")
 
 
-@pytest.mark.parametrize("status", [200, 400, 401, 403])
+@pytest.mark.parametrize("status", [400, 401, 403])
 def test_key_in_the_answer(tap: Command, sandbox: Sandbox, status: int) -> None:
     """Not even a key that the API repeats is logged, at any level."""
-    body = f'{{"message":"Bad key {sandbox.key}","items":"{sandbox.key}"}}'.encode()
+    body = f'{{"message":"Bad key {sandbox.key}"}}'.encode()
     sandbox.fail("/lead-lists", status, body=body)
     done = tap(sandbox=sandbox, state=STATE, TAP_INSTANTLY_LOGLEVEL="debug")
     assert "| DEBUG" in done.stderr
@@ -186,22 +229,20 @@ def test_transient_fault(tap: Command, sandbox: Sandbox, kind: int | Kind) -> No
 @pytest.mark.parametrize("taken", [0, 100])
 def test_target_gone(taken: int) -> None:
     """A target that closes its input is reported without a traceback."""
-    with Sandbox(labels=3_000, lists=5) as sandbox:
-        variables = {
-            "TAP_INSTANTLY_API_KEY": sandbox.key,
-            "TAP_INSTANTLY_API_URL": sandbox.url,
-        }
-        with subprocess.Popen(
-            [Path(sys.executable).with_name("tap-instantly")],
-            env=os.environ | variables,
+    with (
+        Sandbox(labels=3_000, lists=5) as sandbox,
+        subprocess.Popen(
+            [COMMAND],
+            env=environment(sandbox),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-        ) as process:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            process.stdout.read(taken)
-            process.stdout.close()
-            stderr = process.stderr.read().decode()
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(taken)
+        process.stdout.close()
+        stderr = process.stderr.read().decode()
     assert process.returncode == 1
     assert "Traceback" not in stderr
     assert "BrokenPipeError" not in stderr

@@ -120,8 +120,9 @@ def test_wrong_setting(
 )
 def test_wrong_variable(tap: Command, sandbox: Sandbox, name: str, text: str) -> None:
     """So is a wrong environment variable."""
-    done = tap(sandbox=sandbox, **{f"TAP_INSTANTLY_{name}": text})
-    check_refused(done, sandbox, name.lower())
+    variables = {"MAX_REQUESTS_PER_MINUTE": "600", name: text}
+    environment = {f"TAP_INSTANTLY_{key}": value for key, value in variables.items()}
+    check_refused(tap(sandbox=sandbox, **environment), sandbox, name.lower())
 
 
 def test_one_sentence_per_fault(tap: Command, sandbox: Sandbox) -> None:
@@ -233,7 +234,7 @@ def test_lookback(tap: Command, sandbox: Sandbox, bookmark: str) -> None:
     assert len(done.ids("lead_labels")) == len(rows)
 
 
-@pytest.mark.parametrize("word", ["true", "1", "Yes", "ON", "false", "0", "no", "off"])
+@pytest.mark.parametrize("word", ["true", "1", "Yes", "ON", "false", "0"])
 def test_activate_version(
     tap: Command, sandbox: Sandbox, full_table: Callable[[], Json], word: str
 ) -> None:

@@ -120,10 +120,6 @@ class Client:
     def _pacer(self) -> Pacer:
         return Pacer(self._config["max_requests_per_minute"])
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._session.close()
-
 
 def _body(response: requests.Response) -> bytes:
     body = bytearray()

@@ -211,8 +211,10 @@ class InstantlyStream(Stream):
         """Hold the message back until all records are written.
 
         The SDK writes it before the first, and a run that fails after that would leave
-        a target that honours it with next to nothing.
+        a target that honours it with next to nothing. It also counts versions in
+        seconds, of which two runs may share one; this counts milliseconds.
         """
+        self._stream_version = full_table_version = self._tap.initialized_at
         if self.config.get("end_date"):
             self.logger.warning(
                 "%s: no version is activated, because `end_date` leaves rows out",

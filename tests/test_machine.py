@@ -1,0 +1,388 @@
+"""Nothing is lost, whatever happens to the list, the network or the run.
+
+What is promised, and under which conditions:
+
+- The server stamps a row with the instant at which it shows it, and the tap reads the
+  same clock, which stands still at times but never goes back. So no row appears that is
+  older than the beginning of a run that has read the list before.
+- At any time, the target has every row that is older than the bookmark. Rows at or
+  after the bookmark come with the next run that completes.
+- A timestamp cursor reaches at most 99 rows on one millisecond, so there are no more.
+  Lists in mixed order, and pages that end early, maybe among such rows, go with an id
+  for a cursor: after a timestamp the server itself would pass rows over.
+- Edits and deletions show after a full refresh; incremental runs need not see them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import math
+import os
+import random
+import sys
+import typing as t
+from collections import Counter
+from unittest import mock
+
+from hypothesis import HealthCheck, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tap_instantly.sandbox import Sandbox, instants
+from tap_instantly.stream import InstantlyStream
+from tap_instantly.tap import TapInstantly
+from tests.conftest import UNHURRIED, Json
+from tests.target import Target, bookmark
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import pytest
+
+    from tap_instantly.command_line import UninterruptedWriter
+    from tap_instantly.sandbox.listing import Listing
+
+Batch = tuple[str, int, int]
+"""Rows to make: of which stream, how many, and how many milliseconds apart."""
+Trouble = tuple[str, Json, int, int | None]
+"""What goes wrong: where, how, after how many requests and how often (None: always)."""
+
+EXAMPLES = {"ci": 60, "nightly": 1_000}
+STEPS = 25
+
+PATHS = {"lead_labels": "/lead-labels", "lead_lists": "/lead-lists"}
+MOST_AT_ONCE = 99
+NONE: Batch = "lead_labels", 0, 0
+
+FATAL: list[Json] = [{"kind": k} for k in (400, 401, 402, 403, "html403", 404, 413)]
+TRANSIENT: list[Json] = [
+    *({"kind": kind} for kind in (429, 500, 502, 503, 504)),
+    *({"kind": kind} for kind in ("refused", "reset", "truncate")),
+    *({"kind": kind} for kind in ("not-json", "no-items", "items-null", "not-object")),
+    {"body": b'{"items":['},
+    {"body": b"?", "headers": {"Content-Encoding": "gzip"}},
+    {"kind": 429, "headers": {"Retry-After": "7"}},
+]
+
+STREAMS = st.sampled_from(["lead_labels", "lead_labels", "lead_lists"])
+GAPS = st.sampled_from([0, 0, 1, 2, 1_000, 60_000, 86_400_000])
+COUNTS = st.integers(1, 3) | st.integers(60, MOST_AT_ONCE)
+BATCHES = st.tuples(STREAMS, COUNTS, GAPS)
+TROUBLES = st.tuples(
+    STREAMS,
+    st.sampled_from(TRANSIENT) | st.sampled_from(FATAL),
+    st.integers(0, 3),
+    st.none() | st.integers(1, 3),
+)
+RUNS = {
+    "meanwhile": st.lists(st.none() | BATCHES, max_size=4),
+    "troubles": st.lists(TROUBLES, max_size=2, unique_by=lambda each: each[0]),
+}
+"""What happens during a run: rows made before each of its requests, and troubles."""
+ENDS = st.tuples(st.integers(0, 250), st.booleans())
+"""The line after which a run ends too soon, and whether it may hand over its state."""
+
+KINDS = {
+    "comparison": st.sampled_from(["strict", "inclusive"]),
+    "end": st.sampled_from(["present", "absent", "null", "empty"]),
+    "timestamps": st.sampled_from(["ms", "mixed"]),
+}
+BY_TIME = KINDS | {
+    "order": st.sampled_from(["newest", "oldest"]),
+    "cursor": st.just("timestamp"),
+    "encoding": st.sampled_from(["z", "offset"]),
+    "short_pages": st.none(),
+}
+BY_ID = KINDS | {
+    "order": st.sampled_from(["newest", "oldest", "mixed"]),
+    "cursor": st.just("id"),
+    "encoding": st.sampled_from(["z", "symbols"]),
+    "short_pages": st.none() | st.sampled_from([0, 1, 32, 39, 63, 73]),
+}
+"""The sandbox's switches; the first short page has 78, 26, 3, 2, 4 or 1 rows."""
+LISTS = st.fixed_dictionaries(BY_TIME) | st.fixed_dictionaries(BY_ID)
+
+
+class ClockedTap(TapInstantly):
+    """The tap, begun at an instant of the machine's own clock."""
+
+    begin: t.ClassVar[int]
+    initialized_at = property(lambda self: self.begin // instants.MILLISECOND)
+
+
+class Output(io.StringIO):
+    """The tap's stdout, where a signal to end may come while a line is written."""
+
+    def __init__(self, tap: TapInstantly, last: int) -> None:
+        """Let the signal come after the last of so many lines."""
+        super().__init__()
+        self.tap = tap
+        self.left = last
+
+    def write(self, text: str) -> int:
+        """Note the text; the tap ends when it has written its line."""
+        self.left -= text.count("\n")
+        if self.left == -1:
+            t.cast("UninterruptedWriter", self.tap.message_writer).end(143)
+        return super().write(text)
+
+
+class Machine(RuleBasedStateMachine):
+    """A workspace that people work in, a tap that reads it, a target that it fills."""
+
+    sandbox: t.ClassVar[Sandbox]
+    full_table: t.ClassVar[Json]
+
+    def __init__(self) -> None:
+        """Begin with empty lists, an empty target and no state."""
+        super().__init__()
+        fresh = Sandbox(labels=0, lists=0)
+        self.sandbox.labels, self.sandbox.lists = fresh.labels, fresh.lists
+        self.now = instants.read("2026-01-01T00:00:00Z")
+        self.rows: dict[str, dict[str, int]] = {stream: {} for stream in PATHS}
+        self.crowds: Counter[tuple[str, int]] = Counter()
+        self.target = Target(PATHS)
+        self.state: Json = {}
+
+    # What people and the server do
+
+    @initialize(kind=LISTS)
+    def begin(self, kind: Json) -> None:
+        """Begin with lists of some kind."""
+        self.switch(kind)
+
+    @rule(kind=LISTS)
+    def switch(self, kind: Json) -> None:
+        """Change the lists' order, cursor, comparison, end and pages."""
+        for name, value in kind.items():
+            setattr(self.sandbox, name, value)
+
+    @rule(batch=BATCHES)
+    def create(self, batch: Batch) -> None:
+        """Make a few rows, or nearly a page of them, maybe on one millisecond."""
+        stream, count, gap = batch
+        for _ in range(count):
+            self.now += gap * instants.MILLISECOND
+            if self.crowds[stream, self.now] == MOST_AT_ONCE:
+                self.now += instants.MILLISECOND
+            self.crowds[stream, self.now] += 1
+            (row,) = self._listing(stream).add(at=instants.write(self.now))
+            self.rows[stream][row["id"]] = self.now
+
+    @precondition(lambda self: any(self.rows.values()))
+    @rule(position=st.integers(0, 999))
+    def edit(self, position: int) -> None:
+        """Rename a row."""
+        stream, key, _ = self._pick(position)
+        field = "label" if stream == "lead_labels" else "name"
+        self._listing(stream).edit(key, **{field: f"Renamed at {self.now}"})
+
+    @precondition(lambda self: any(self.rows.values()))
+    @rule(position=st.integers(0, 999))
+    def delete(self, position: int) -> None:
+        """Delete a row."""
+        stream, key, _ = self._pick(position)
+        self._listing(stream).delete(key)
+        del self.rows[stream][key]
+
+    # What the tap does
+
+    @rule(run=st.fixed_dictionaries(RUNS), lookback=st.sampled_from([0, 0, 1]))
+    def sync(self, run: Json, lookback: int) -> None:
+        """Run incrementally."""
+        self.state, _ = self._run(self.state, **run, lookback_days=lookback)
+
+    @rule(run=st.fixed_dictionaries(RUNS), end=ENDS)
+    def sync_until_killed(self, run: Json, end: tuple[int, bool]) -> None:
+        """Run incrementally, and be killed."""
+        self.state, _ = self._run(self.state, **run, end=end)
+
+    @rule(run=st.fixed_dictionaries(RUNS), end=st.none() | ENDS)
+    def refresh(self, run: Json, end: tuple[int, bool] | None) -> None:
+        """Run in full, later than before: the version is the instant of the run."""
+        self.now += instants.MILLISECOND
+        options: Json = {"is_full": True, "emit_activate_version_messages": True}
+        self.state, complete = self._run(self.state, **run, end=end, **options)
+        for stream in complete:
+            keys = self.target.tables[stream].keys()
+            assert keys <= self.rows[stream].keys()
+            assert {(stream, key) for key in keys} <= self.target.arrived
+
+    @precondition(lambda self: any(self.rows.values()))
+    @rule(
+        run=st.fixed_dictionaries(RUNS),
+        end=st.none() | ENDS,
+        positions=st.tuples(st.integers(0, 999), st.integers(0, 999)),
+        is_full=st.booleans(),
+    )
+    def backfill(
+        self,
+        run: Json,
+        end: tuple[int, bool] | None,
+        positions: tuple[int, int],
+        *,
+        is_full: bool,
+    ) -> None:
+        """Read a window with a state of its own, and go on if that is cut short."""
+        since, until = sorted(self._pick(position)[2] for position in positions)
+        options: Json = {
+            "window": (since, until + instants.MILLISECOND),
+            "is_full": is_full,
+            "emit_activate_version_messages": is_full,
+        }
+        state, complete = self._run({}, **run, end=end, **options)
+        if len(complete) < len(PATHS):
+            self._run(state, **options)
+
+    @invariant()
+    def nothing_older_than_the_bookmark_is_missing(self) -> None:
+        """The target has what the next run will not read again."""
+        for stream, rows in self.rows.items():
+            limit = bookmark(self.state, stream)
+            due = {key for key, at in rows.items() if at < limit}
+            assert due <= self.target.tables[stream].keys()
+
+    def teardown(self) -> None:
+        """End with a run that nothing disturbs, unless the example has failed."""
+        if sys.exc_info()[0] is None:
+            self.state, complete = self._run(self.state)
+            assert complete == PATHS.keys()
+
+    # How it is done
+
+    def _listing(self, stream: str) -> Listing:
+        return self.sandbox.labels if stream == "lead_labels" else self.sandbox.lists
+
+    def _pick(self, position: int) -> tuple[str, str, int]:
+        """Return one of the rows: its stream, its id and its instant."""
+        rows = [(s, key, self.rows[s][key]) for s in PATHS for key in self.rows[s]]
+        return rows[position % len(rows)]
+
+    def _run(  # noqa: PLR0913 (all that a run depends on)
+        self,
+        state: Json,
+        *,
+        meanwhile: Iterable[Batch | None] = (),
+        troubles: Iterable[Trouble] = (),
+        end: tuple[int, bool] | None = None,
+        window: tuple[int, int] = (0, sys.maxsize),
+        is_full: bool = False,
+        **config: t.Any,
+    ) -> tuple[Json, set[str]]:
+        """Run the tap; return the state that arrives, and the complete streams."""
+        begin = ClockedTap.begin = self.now
+        due = {
+            stream: {key for key, at in rows.items() if window[0] <= at < window[1]}
+            for stream, rows in self.rows.items()
+        }
+        if window[0]:
+            config["start_date"], config["end_date"] = map(instants.write, window)
+        config["api_key"], config["api_url"] = self.sandbox.key, self.sandbox.url
+        tap = ClockedTap(
+            config={"max_requests_per_minute": UNHURRIED, **config},
+            state=json.loads(json.dumps(state)),
+            catalog=self.full_table if is_full else None,
+        )
+        last, is_gentle = end or (sys.maxsize, False)
+        output = Output(tap, last if is_gentle else sys.maxsize)
+        with self._disturbed(meanwhile, troubles), contextlib.redirect_stdout(output):
+            try:
+                tap.sync_all()
+            except SystemExit:  # the signal, which `invoke` answers like this
+                tap.state_writer.write_state(tap.state)
+        lines = output.getvalue().splitlines(keepends=True)
+        is_cut = len(lines) > last
+        if is_cut and not is_gentle:
+            lines[last:] = [lines[last][:-9]]
+        before, state = state, self.target.load("".join(lines), state)
+        for stream, key in self.target.arrived:
+            row = self._listing(stream).get(key)
+            assert self.target.tables[stream][key] == row
+        if is_cut:
+            return state, set()
+        failed = {stream for stream, tally in tap.tallies.items() if tally.failure}
+        assert failed == self._doomed(troubles)
+        for stream in PATHS.keys() - failed:
+            assert due[stream] <= self.target.tables[stream].keys()
+            read = [self.rows[s][key] for s, key in self.target.arrived if s == stream]
+            newest = 0 if is_full else min(max(read, default=0), begin)
+            assert bookmark(state, stream) == max(bookmark(before, stream), newest)
+        return state, PATHS.keys() - failed
+
+    @contextlib.contextmanager
+    def _disturbed(
+        self, meanwhile: Iterable[Batch | None], troubles: Iterable[Trouble]
+    ) -> Iterator[None]:
+        """Let rows be made while a run is paging, and let its requests fail."""
+        batches = iter(meanwhile)
+        self.sandbox.on_request = lambda _: self.create(next(batches, None) or NONE)
+        self.sandbox.requests.clear()
+        self.absence: float = 0
+        for stream, fault, after, times in troubles:
+            if fault.get("kind") == "refused":
+                self.absence += times or math.inf
+            else:
+                self.sandbox.fail(PATHS[stream], after=after, times=times, **fault)
+        if self.absence:
+            self.sandbox.stop()
+        try:
+            with mock.patch("time.sleep", self._sleep):
+                yield
+        finally:
+            self.sandbox.heal()
+            if self.absence:
+                self.sandbox.start()
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait in no time; after some waits for a retry, the server is there again."""
+        if seconds > 1 and self.absence:
+            self.absence -= 1
+            if not self.absence:
+                self.sandbox.start()
+
+    def _doomed(self, troubles: Iterable[Trouble]) -> set[str]:
+        """Return the streams that cannot have been completed."""
+        if self.absence:
+            return set(PATHS)
+        paths = Counter(request.path for request in self.sandbox.requests)
+        return {
+            stream
+            for stream, fault, after, times in troubles
+            if paths["/api/v2" + PATHS[stream]] > after
+            and fault.get("kind") != "refused"
+            and (times is None or fault in FATAL)
+        }
+
+
+def test_nothing_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+    pytestconfig: pytest.Config,
+    full_table: Callable[[], Json],
+) -> None:
+    """Run the machine; HYPOTHESIS_PROFILE=nightly runs it much more often."""
+    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
+    monkeypatch.setattr(InstantlyStream, "STATE_MSG_FREQUENCY", 20)
+    chosen = pytestconfig.getoption("--hypothesis-seed")
+    number = int(chosen) if chosen else random.SystemRandom().getrandbits(32)
+    print(f"To repeat this: pytest --hypothesis-seed={number}")  # noqa: T201
+    profile = settings(
+        max_examples=EXAMPLES[os.environ.get("HYPOTHESIS_PROFILE", "ci")],
+        stateful_step_count=STEPS,
+        deadline=None,
+        derandomize=False,
+        print_blob=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    Machine.full_table = full_table()
+    with Sandbox(labels=0, lists=0, strict=True) as Machine.sandbox:
+        run_state_machine_as_test(seed(number)(Machine), settings=profile)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import sys
@@ -77,6 +78,20 @@ class UninterruptedWriter(SingerWriter):
             raise SystemExit(exit_code)
 
 
+def read_catalog(content: dict[str, t.Any]) -> Catalog:
+    """Read a catalog; what its user chose in the metadata outdoes what was discovered.
+
+    The SDK knows one of the two spellings, and lets the discovered method win.
+    """
+    for stream in content.get("streams", ()):
+        for entry in stream.get("metadata", ()):
+            if not entry["breadcrumb"]:
+                for key in ("forced-replication-method", "replication-method"):
+                    if chosen := entry["metadata"].get(key):
+                        stream["replication_method"] = chosen
+    return Catalog.from_dict(content)
+
+
 class CommandLineTap(Tap):
     """A tap whose user is told in a sentence what is wrong, and never by a traceback.
 
@@ -88,6 +103,8 @@ class CommandLineTap(Tap):
 
     @override
     def __init__(self, *, parse_env_config: bool = False, **options: t.Any) -> None:
+        if isinstance(options.get("catalog"), dict):
+            options["catalog"] = read_catalog(copy.deepcopy(options["catalog"]))
         self._environment_faults: dict[str, str] = {}
         if parse_env_config:
             # The SDK looks for .env beside its own code only.
@@ -96,6 +113,7 @@ class CommandLineTap(Tap):
             self._environment_faults = environment_faults(
                 self.config_jsonschema, self._env_var_prefix
             )
+        # The SDK would stop at these before it looks at the others.
         unreadable = {name: os.environ.pop(name) for name in self._environment_faults}
         try:
             super().__init__(parse_env_config=parse_env_config, **options)
@@ -178,7 +196,7 @@ class CommandLineTap(Tap):
             cls.print_about(about_format)
             return
         cls.print_version(print_fn=cls.logger.info)
-        given = catalog and cls._read("--catalog", catalog, Catalog.from_dict)
+        given = catalog and cls._read("--catalog", catalog, read_catalog)
         try:
             tap = cls(
                 config=config.config,
@@ -186,8 +204,8 @@ class CommandLineTap(Tap):
                 state=state and cls._read("--state", state, dict),
                 catalog=given,
             )
-        except ConfigValidationError:
-            raise  # the SDK writes a line a fault
+        except ConfigValidationError as error:
+            cls._stop(*error.errors)
         except Exception as error:  # noqa: BLE001 (a user can cause the strangest)
             cls._stop(explain(error, cls.logger))
         for stream in (given or {}).keys() - tap.streams.keys():
@@ -205,9 +223,8 @@ class CommandLineTap(Tap):
             cls._stop("The target has closed its input; its own log says why")
         finally:
             tap.summarise()
-        failed = [name for name, tally in tap.tallies.items() if tally.failure]
-        if failed:
-            cls._stop(f"Failed streams: {', '.join(failed)}")
+        if any(tally.failure for tally in tap.tallies.values()):
+            sys.exit(1)
 
     @property
     def tallies(self) -> dict[str, Tally]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -82,8 +83,8 @@ def explain(error: Exception, logger: logging.Logger) -> str:
 
 EXPLANATIONS: dict[int, str] = {
     HTTPStatus.BAD_REQUEST: (
-        "Instantly calls the request malformed; "
-        "see whether a newer version of tap-instantly reads this"
+        "Instantly calls the request malformed; see whether a newer version of "
+        "tap-instantly asks otherwise, and report it if not"
     ),
     HTTPStatus.UNAUTHORIZED: (
         "Instantly does not accept the key; "
@@ -150,7 +151,11 @@ def api_error(
 
 def _explain_forbidden(response: requests.Response, scope: str) -> str:
     """Tell a key that lacks a scope from a request that the edge has refused."""
-    if "json" in response.headers.get("Content-Type", "").lower():
+    try:
+        is_of_api = isinstance(json.loads(next(response.iter_content(2**16))), dict)
+    except (OSError, RecursionError, StopIteration, ValueError):
+        is_of_api = False
+    if is_of_api:
         return (
             "the key lacks a scope; "
             f"give it `{scope}` or `all:read` in Instantly's settings"

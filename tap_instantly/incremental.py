@@ -99,7 +99,7 @@ class Bookmark:
         """Move on to an instant, unless the bookmark is as far already."""
         if self.limit is not None and moment > self.limit:
             text, moment = self.limit.isoformat(), self.limit
-        if self.moment is None or self.is_ahead or moment > self.moment:
+        if self.moment is None or moment > self.moment:
             self.text, self.moment = text, moment
 
     def window(

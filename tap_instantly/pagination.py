@@ -10,6 +10,7 @@ rows that come again are dropped.
 from __future__ import annotations
 
 import typing as t
+from collections import deque
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 
 from tap_instantly.errors import StuckError
@@ -27,10 +28,17 @@ PAGE_SIZE = 100
 
 MILLISECOND = timedelta(milliseconds=1)
 
-STEPS_TO_BELIEVE = 8
+STEPS_BY_TIME = 1
+"""Steps down in time that prove a list newest first if its cursor is a timestamp.
+
+The server itself then goes by time, and the step tells which way.
+"""
+
+STEPS_BY_ID = 4
 """Steps down in time that prove a list newest first if its cursor is opaque.
 
-Rows in an order of another kind begin with so many once in 360,000 lists.
+Few, so that a short list takes one request; rows in an order of another kind begin with
+so many once in 120 lists, and if the first page then ends early, new rows are missed.
 """
 
 
@@ -65,6 +73,8 @@ class Walk:
         self._edge: datetime | None = None
         self._seen: dict[tuple[object, ...], datetime | None] = {}
         self._firsts: set[int] = set()
+        self._ends_pages_early = False
+        self._warned: datetime | None = None
 
     def __iter__(self) -> Iterator[list[Record]]:
         """Yield the new rows of each page.
@@ -74,14 +84,15 @@ class Walk:
         """
         page: Page | None = self.fetch(None)
         while page and page.rows:
-            rows = self._take(page)
-            yield rows
+            yield self._take(page)
+            is_short = len(page.rows) < PAGE_SIZE
             page = self._page_after(page)
+            self._ends_pages_early |= is_short and page is not None
 
     @property
     def is_newest_first(self) -> bool:
         """Whether the rows so far prove that all rows to come are older."""
-        steps = STEPS_TO_BELIEVE if self._edge is None else 1
+        steps = STEPS_BY_ID if self._edge is None else STEPS_BY_TIME
         return self._falls >= steps and not self._rises
 
     def _take(self, page: Page) -> list[Record]:
@@ -116,8 +127,9 @@ class Walk:
 
     @property
     def _follows_time(self) -> bool:
-        """Whether the cursor is an instant and the rows do not contradict it."""
-        return self._edge is not None and not (self._rises and self._falls)
+        """Whether the cursor is an instant and the rows, but for a few, agree to it."""
+        few, many = sorted((self._rises, self._falls))
+        return self._edge is not None and few * 4 <= many
 
     def _is_edge(self, moment: datetime | None) -> bool:
         """Tell whether the overlapping request may bring rows of this instant."""
@@ -135,7 +147,7 @@ class Walk:
         if self._edge is not None and self._follows_time:
             return self._page_after_edge(page.cursor, self._edge)
         following = self.fetch(page.cursor)
-        if self._new(following) or not following.rows:
+        if self._new(following):
             return following
         # A server that compares inclusively ends with the row that the cursor names.
         last = self.identify(page.rows[-1])
@@ -151,22 +163,31 @@ class Walk:
         server compares inclusively, so that only the edge comes again, a millisecond
         past the edge tells.
         """
-        crowd = 0
-        for step in (-1, 0, 1) if self._rises else (1, 0, -1):
+        back = -1 if self._rises > self._falls else 1
+        steps = deque([back, 0, -back])
+        tied = 0
+        while steps:
+            step = steps.popleft()
             page = self.fetch(_shift(cursor, edge, step))
-            if not crowd and self._turns_out_oldest_first(page, edge):
+            if not tied and self._turns_out_oldest_first(page, edge):
                 self._rises += 1
                 return self._page_after_edge(cursor, edge)
             is_new = bool(self._new(page))
             if is_new or not page.rows or page.cursor is None:
-                if crowd >= PAGE_SIZE or (crowd and is_new):
+                is_cut = (
+                    tied > 1 and step != back and (is_new or self._ends_pages_early)
+                )
+                if (is_cut or tied >= PAGE_SIZE) and edge != self._warned:
+                    self._warned = edge
                     self.on_unreachable(edge)
                 return page if is_new else None
             moments = [self.date(row) for row in page.rows]
             if not all(map(self._is_edge, moments)):
                 break
             if set(moments) == {edge}:
-                crowd = len(moments)
+                if not tied and 1 < len(moments) < PAGE_SIZE:
+                    steps.appendleft(back)  # the page may have ended early: once more
+                tied = max(tied, len(moments))
         raise StuckError(cursor)
 
     def _turns_out_oldest_first(self, page: Page, edge: datetime) -> bool:

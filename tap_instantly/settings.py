@@ -114,7 +114,11 @@ def faults(config: Mapping[str, t.Any], schema: dict[str, t.Any]) -> Iterator[st
         A sentence a fault, which names the setting and what to do. Values are not
         repeated, since one of them is the key.
     """
-    by_schema = list(Draft7Validator(schema).iter_errors(config))
+    known = schema["properties"]
+    for name in config.keys() - known:
+        yield f"Setting `{name}` is unknown; known are {', '.join(sorted(known))}."
+    chosen = {name: value for name, value in config.items() if name in known}
+    by_schema = list(Draft7Validator(schema).iter_errors(chosen))
     for error in by_schema:
         yield _explain(error, config, schema)
     misshapen = {error.path[0] for error in by_schema if error.path}
@@ -159,10 +163,6 @@ def environment_faults(schema: dict[str, t.Any], prefix: str) -> dict[str, str]:
 def _explain(
     error: ValidationError, config: Mapping[str, t.Any], schema: dict[str, t.Any]
 ) -> str:
-    known = schema["properties"]
-    if error.validator == "additionalProperties" and not error.path:
-        unknown = ", ".join(f"`{name}`" for name in config if name not in known)
-        return f"Unknown setting {unknown}; known are: {', '.join(sorted(known))}."
     if error.validator == "required" and not error.path:
         missing = next(name for name in schema["required"] if name not in config)
         return (
@@ -174,8 +174,10 @@ def _explain(
     if error.validator == "type":
         kinds = [wanted] if isinstance(wanted, str) else wanted
         what = "of type " + " or ".join(kind for kind in kinds if kind != "null")
+    elif error.validator in BOUNDS:
+        what = f"{BOUNDS[error.validator]} {wanted}"
     else:
-        what = f"valid: its {error.validator} is {json.dumps(wanted)}"
+        what = f"other: its {error.validator} is wrong"
     return f"Setting `{name}` must be {what}."
 
 
@@ -197,8 +199,10 @@ def _check_date(text: str) -> str | None:
     try:
         instant(text)
     except ValueError:
-        return "is no date; write it like 2026-01-31 or 2026-01-31T08:00:00Z"
-    return None
+        text = ""
+    if re.match(r"\d{4}-\d\d-\d\d([T ]|$)", text, re.ASCII):
+        return None
+    return "is no date; write it like 2026-01-31 or 2026-01-31T08:00:00Z"
 
 
 def _check_url(text: str) -> str | None:
@@ -264,6 +268,8 @@ URL = re.compile(
 )
 
 HIGHEST_PORT = 65535
+
+BOUNDS = {"minimum": "at least", "maximum": "at most"}
 
 SPELLINGS: dict[str, tuple[re.Pattern[str] | None, str]] = {
     "integer": (re.compile(r"[+-]?\d{1,9}", re.ASCII), "a whole number"),

@@ -98,15 +98,17 @@ class InstantlyStream(Stream):
             return
         walk = Walk(self._page, self._identify, self._date, self._warn_unreachable)
         for rows in walk:
-            moment = None
+            last = None
             for row in rows:
-                moment = self._date(row)
-                if moment in window:
-                    yield self._fitter.fit(row)
+                last = self._date(row)
+                if last in window:
+                    record = self._fitter.fit(row)
+                    yield record
                     self.tally.rows += 1
-                    if moment is not None:
-                        bookmark.advance(row[self.dated_by], moment)
-            if walk.is_newest_first and window.begins_after(moment):
+                    if last is not None:
+                        text = record.get(self.dated_by) or row[self.dated_by]
+                        bookmark.advance(text, last)
+            if walk.is_newest_first and window.begins_after(last):
                 break
         self._complete(bookmark)
 
@@ -187,8 +189,8 @@ class InstantlyStream(Stream):
             self.logger.info("%s: the bookmark is past `end_date`", self.name)
         elif bookmark.is_ahead:
             self.logger.warning(
-                "%s: the bookmark %s lies ahead of this machine's clock, so that "
-                "everything is read again",
+                "%s: the bookmark %s lies ahead of this machine's clock, so everything "
+                "is read; correct the state or the clock",
                 self.name,
                 bookmark.text,
             )

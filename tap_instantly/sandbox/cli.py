@@ -149,15 +149,18 @@ def _started(*, faults: tuple[str, ...], **options: Any) -> Sandbox:
     return sandbox
 
 
-@click.group()
+@click.group(invoke_without_command=True)
 @_options
 @click.pass_context
 def main(context: click.Context, /, **options: object) -> None:
     """Run an imitation of the Instantly API on this machine.
 
-    The options of both subcommands may also stand before the subcommand's name.
+    Without a subcommand it serves. The options of both subcommands may also stand
+    before the subcommand's name.
     """
     context.default_map = {"serve": options, "run": options}
+    if context.invoked_subcommand is None:
+        context.invoke(serve, **options)
 
 
 @main.command()

@@ -1,5 +1,16 @@
-"""Lets `python -m tap_instantly` run the tap."""
+"""The command, and `python -m tap_instantly`."""
 
-from tap_instantly.tap import TapInstantly
+import signal
 
-TapInstantly.cli()
+
+def main() -> None:
+    """Run the tap."""
+    # Until the tap takes over, Ctrl-C would end it with a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from tap_instantly.tap import TapInstantly  # noqa: PLC0415 (it takes its time)
+
+    TapInstantly.cli()
+
+
+if __name__ == "__main__":
+    main()

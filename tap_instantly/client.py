@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import typing as t
 from functools import cached_property
@@ -29,11 +30,18 @@ if t.TYPE_CHECKING:
 
     from backoff.types import Details
 
+# It logs headers that make no sense, and how it came to read them.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 
-LARGEST_PAGE = 256 * 2**20
+LARGEST_PAGE = 64 * 2**20
 """Bytes beyond which an answer cannot be a page; a hundred e-mails may be large."""
+
+
+SHORTEST_SECRET = 12
+"""Characters of a key that do not come about in an answer by chance."""
 
 
 class BearerAuth(requests.auth.AuthBase):
@@ -47,6 +55,14 @@ class BearerAuth(requests.auth.AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._key}"
         return request
+
+
+class _Session(requests.Session):
+    """Sessions look where a redirect leads, and read all of it, even if told not to."""
+
+    @override
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Lead nowhere."""
 
 
 class Client:
@@ -100,7 +116,12 @@ class Client:
         ) as response:
             if response.status_code != HTTPStatus.OK:
                 raise api_error(response, path, scope)
-            return Page.read(_body(response))
+            body = _body(response)
+        key = self._config["api_key"]
+        if len(key) >= SHORTEST_SECRET and key.encode() in body:
+            msg = "the answer repeats the API key, so it is not passed on; report it"
+            raise FatalAPIError(msg)
+        return Page.read(body)
 
     @cached_property
     def _url(self) -> str:
@@ -108,7 +129,7 @@ class Client:
 
     @cached_property
     def _session(self) -> requests.Session:
-        session = requests.Session()
+        session = _Session()
         session.auth = BearerAuth(self._config["api_key"])
         session.headers["User-Agent"] = self._config["user_agent"]
         # What is on this machine is not reached through a proxy.
@@ -120,12 +141,19 @@ class Client:
     def _pacer(self) -> Pacer:
         return Pacer(self._config["max_requests_per_minute"])
 
+    def close(self) -> None:
+        """Close the connections; a further request opens one again."""
+        self._session.close()
+
 
 def _body(response: requests.Response) -> bytes:
     body = bytearray()
-    for chunk in response.iter_content(2**16):
-        body += chunk
-        if len(body) > LARGEST_PAGE:
-            msg = f"the answer has more than {LARGEST_PAGE} bytes, so it is no page"
-            raise FatalAPIError(msg)
+    try:
+        for chunk in response.iter_content(2**16):
+            body += chunk
+            if len(body) > LARGEST_PAGE:
+                msg = f"the answer has more than {LARGEST_PAGE} bytes, so it is no page"
+                raise FatalAPIError(msg)
+    except ValueError as error:  # a chunk of negative size
+        raise requests.exceptions.ChunkedEncodingError from error
     return bytes(body)

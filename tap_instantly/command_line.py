@@ -6,7 +6,6 @@ import copy
 import json
 import os
 import sys
-import threading
 import typing as t
 from pathlib import Path
 
@@ -17,11 +16,11 @@ from singer_sdk.exceptions import (
     ConfigValidationError,
     SingerSDKError,
 )
-from singer_sdk.io_base import SingerWriter
 from singer_sdk.singerlib import Catalog
 
 from tap_instantly.errors import explain
 from tap_instantly.settings import SETTINGS, environment_faults, faults
+from tap_instantly.signals import UninterruptedWriter, end_in_time
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -34,7 +33,6 @@ if t.TYPE_CHECKING:
 
     import click
     from singer_sdk.plugin_base import _ConfigInput
-    from singer_sdk.singerlib import Message
 
     from tap_instantly.stream import InstantlyStream, Tally
 
@@ -42,40 +40,6 @@ _T = t.TypeVar("_T")
 
 BOOKMARK = {"replication_key", "replication_key_value", "version"}
 """What the state holds of a stream between two runs."""
-
-LAST_SECONDS = 4.0
-"""How long a run that is told to end may take to hand over its state."""
-
-
-class UninterruptedWriter(SingerWriter):
-    """Writes each message whole: a signal takes effect between two of them."""
-
-    def __init__(self) -> None:
-        """Write to stdout."""
-        super().__init__()
-        self._is_writing = False
-        self._exit_code: int | None = None
-
-    @override
-    def write_message(self, message: Message) -> None:
-        self._is_writing = True
-        try:
-            super().write_message(message)
-        finally:
-            self._is_writing = False
-        if self._exit_code is not None:
-            self.end(self._exit_code)
-
-    def end(self, exit_code: int) -> None:
-        """End the run, after the message that is being written.
-
-        Raises:
-            SystemExit: At once if none is.
-        """
-        self._exit_code = exit_code
-        if not self._is_writing:
-            self._exit_code = None
-            raise SystemExit(exit_code)
 
 
 def read_catalog(content: dict[str, t.Any]) -> Catalog:
@@ -103,8 +67,9 @@ class CommandLineTap(Tap):
 
     @override
     def __init__(self, *, parse_env_config: bool = False, **options: t.Any) -> None:
-        if isinstance(options.get("catalog"), dict):
-            options["catalog"] = read_catalog(copy.deepcopy(options["catalog"]))
+        catalog = options.get("catalog")
+        if isinstance(catalog, dict) and not isinstance(catalog, Catalog):
+            options["catalog"] = read_catalog(copy.deepcopy(catalog))
         self._environment_faults: dict[str, str] = {}
         if parse_env_config:
             # The SDK looks for .env beside its own code only.
@@ -212,6 +177,7 @@ class CommandLineTap(Tap):
             cls.logger.warning("The catalog has an unknown stream: %s", stream)
         if not tap.tallies:
             cls._stop("No stream is selected; select one in the catalog")
+        end_in_time()
         try:
             tap.sync_all()
         except SystemExit:  # a signal
@@ -240,11 +206,7 @@ class CommandLineTap(Tap):
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Write the state and end; with the SDK's exit code it would look a success."""
-        exit_code = 128 + signum
-        last = threading.Timer(LAST_SECONDS, os._exit, [exit_code])  # if nobody reads
-        last.daemon = True
-        last.start()
-        t.cast("UninterruptedWriter", self.message_writer).end(exit_code)
+        t.cast("UninterruptedWriter", self.message_writer).end(128 + signum)
 
     @classmethod
     def _read(cls, option: str, file: t.IO[str], parse: Callable[..., _T]) -> _T:

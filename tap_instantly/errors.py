@@ -35,8 +35,8 @@ class StuckError(FatalAPIError):
     def __init__(self, cursor: str | None) -> None:
         """Name the cursor."""
         super().__init__(
-            f"the list does not end, but nothing new comes after its cursor {cursor}; "
-            "run again, and report it if that does not help"
+            f"the list does not end, but nothing new comes after its "
+            f"cursor {cursor!a:.60}; run again, and report it if that does not help"
         )
 
 

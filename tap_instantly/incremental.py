@@ -26,7 +26,10 @@ def instant(text: str) -> datetime:
         # Sixty times as fast as dateutil; the SDK teaches Python 3.10 the full format.
         moment = datetime.fromisoformat(text)
     except ValueError:
-        moment = isoparse(text)
+        try:
+            moment = isoparse(text)
+        except OverflowError as error:  # the midnight after the last day
+            raise ValueError(text) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 

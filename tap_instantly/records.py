@@ -59,6 +59,9 @@ class Page:
         if not isinstance(cursor, str | None):
             msg = "has a `next_starting_after` that is no text"
             raise MalformedPageError(msg)
+        if cursor and re.search("[\ud800-\udfff]", cursor):
+            msg = "has a `next_starting_after` that no URL can carry"
+            raise MalformedPageError(msg)
         return cls(rows, cursor or None)
 
 
@@ -145,18 +148,23 @@ class Fitter:
             raise self._misfit(row, field, schema.get("format", types)) from error
 
     def _misfit(self, row: Record, field: str, expected: str) -> MisfitError:
-        found = json.dumps(row[field])
-        if len(found) > LONGEST_SHOWN:
-            found = found[:LONGEST_SHOWN] + "…"
-        return MisfitError(f"{self._name(row)}, field `{field}`", expected, found)
+        where = f"{self._name(row)}, field `{field}`"
+        return MisfitError(where, expected, shown(row[field]))
 
     def _skip(self, field: str) -> None:
-        if field not in self.unknown:
+        if field not in self.unknown and len(self.unknown) < MOST_UNKNOWN:
             self.unknown.add(field)
             self.on_unknown(field)
 
     def _name(self, row: Record) -> str:
-        return "record " + "/".join(str(row.get(key)) for key in self.keys)
+        values = (str(row.get(key)) for key in self.keys)
+        return "record " + "/".join(shown(value).strip('"') for value in values)
+
+
+def shown(value: object) -> str:
+    """Return a value for the log: in one line, and not all of a long one."""
+    text = json.dumps(value)
+    return text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
 
 
 def fit(value: object, schema: dict[str, t.Any]) -> object:
@@ -219,7 +227,11 @@ def _date_time(text: object) -> str:
     if not isinstance(text, str):
         raise ValueError(text)  # noqa: TRY004 (every misfit is a ValueError here)
     moment = instant(text)
-    return text if RFC3339.fullmatch(text) else moment.isoformat()
+    if not RFC3339.fullmatch(text):
+        text = moment.isoformat()
+    if not RFC3339.fullmatch(text):  # its offset has seconds
+        raise ValueError(text)
+    return text
 
 
 def _number(text: str) -> int | float:
@@ -237,6 +249,8 @@ def _integer(number: float) -> int:
 
 
 LONGEST_SHOWN = 40
+
+MOST_UNKNOWN = 100
 
 PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),

@@ -6,6 +6,7 @@ import math
 import random
 import time
 import typing as t
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 
 import requests
@@ -51,9 +52,13 @@ def waits() -> Generator[float, Exception, None]:
         if malformed > TRIES_AT_A_MALFORMED_PAGE:
             return
         asked = retry_after(error)
-        wait = jittered(tries) if asked is None else asked
-        waited += wait
+        is_malformed = isinstance(error, MalformedPageError)
+        wait = (
+            jittered(malformed if is_malformed else tries) if asked is None else asked
+        )
+        begin = time.monotonic()
         error = yield wait
+        waited += max(wait, time.monotonic() - begin)
 
 
 def is_hopeless(error: Exception) -> bool:
@@ -74,7 +79,7 @@ def retry_after(error: Exception) -> float | None:
     response = getattr(error, "response", None)
     text = "" if response is None else response.headers.get("Retry-After", "")
     try:
-        seconds = float(text) if text[:1].isdigit() else _until(text)
+        seconds = float(text) if text.isascii() and text.isdecimal() else _until(text)
     except (OverflowError, TypeError, ValueError):
         return None
     if not math.isfinite(seconds):
@@ -83,4 +88,7 @@ def retry_after(error: Exception) -> float | None:
 
 
 def _until(date: str) -> float:
-    return parsedate_to_datetime(date).timestamp() - time.time()
+    moment = parsedate_to_datetime(date)
+    if moment.tzinfo is None:  # ANSI C's asctime() names no zone
+        moment = moment.replace(tzinfo=timezone.utc)
+    return moment.timestamp() - time.time()

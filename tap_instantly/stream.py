@@ -16,7 +16,7 @@ from tap_instantly import schemas
 from tap_instantly.errors import explain
 from tap_instantly.incremental import Bookmark, Window, instant
 from tap_instantly.pagination import PAGE_SIZE, Walk
-from tap_instantly.records import Fitter
+from tap_instantly.records import Fitter, shown
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -154,7 +154,7 @@ class InstantlyStream(Stream):
         self.logger.warning(
             "%s: left out the field `%s`, which the schema does not have",
             self.name,
-            field,
+            shown(field)[1:-1],
         )
 
     def _warn_unreachable(self, moment: datetime) -> None:
@@ -244,6 +244,12 @@ class InstantlyStream(Stream):
 
         The SDK would compare bookmarks as text.
         """
+
+    @override
+    def log_sync_costs(self) -> None:
+        """Close the connections: the SDK calls this when all streams are read."""
+        super().log_sync_costs()
+        self.client.close()
 
     @override
     def _sync_records(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import typing as t
 from datetime import datetime, timedelta, timezone
 
@@ -290,12 +291,27 @@ def test_a_row_from_the_future_does_not_hide_those_to_come(sandbox: Sandbox) -> 
 def test_a_state_from_the_future_is_not_obeyed(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It cannot be right: everything is read again, with a warning."""
+    """It cannot be right: everything is read, with a warning, and it does not move."""
     output = sync(sandbox, state_at("2101-01-01T00:00:00Z"))
     assert set(output.ids("lead_labels")) == ids(sandbox.labels.rows)
-    newest = sandbox.labels.rows[0]["timestamp_created"]
-    assert output.bookmark("lead_labels") == newest
+    assert output.bookmark("lead_labels") == "2101-01-01T00:00:00Z"
     assert "lead_labels: the bookmark 2101-01-01T00:00:00Z lies ahead" in caplog.text
+
+
+@pytest.mark.parametrize("key", ["replication-method", "forced-replication-method"])
+def test_full_table_through_the_metadata(
+    sandbox: Sandbox, full_table: Callable[[], Json], key: str
+) -> None:
+    """What the catalog's user writes there outdoes what was discovered."""
+    catalog = full_table()
+    for stream in catalog["streams"]:
+        stream["replication_method"] = "INCREMENTAL"
+        for entry in stream["metadata"]:
+            if not entry["breadcrumb"]:
+                entry["metadata"][key] = "FULL_TABLE"
+    first = sync(sandbox)
+    output = sync(sandbox, first.state, json.loads(json.dumps(catalog)))
+    assert len(output.ids("lead_labels")) == 250
 
 
 def test_full_table_keeps_no_bookmark(

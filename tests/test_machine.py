@@ -49,8 +49,8 @@ if t.TYPE_CHECKING:
 
     import pytest
 
-    from tap_instantly.command_line import UninterruptedWriter
     from tap_instantly.sandbox.listing import Listing
+    from tap_instantly.signals import UninterruptedWriter
 
 Batch = tuple[str, int, int]
 """Rows to make: of which stream, how many, and how many milliseconds apart."""

@@ -164,3 +164,15 @@ def test_a_cursor_that_leads_nowhere_is_an_error(
         assert "nothing new comes after its cursor" in caplog.text
         assert output.bookmark("lead_labels") is None
         caplog.clear()
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_a_row_out_of_order_does_not_hide_ties(sandbox: Sandbox, order: Order) -> None:
+    """The edge of a page is overlapped although a few rows contradict the order."""
+    sandbox.order = order
+    rows = sandbox.labels.add(75)
+    for row in (rows[10], rows[60]):
+        sandbox.labels.edit(row["id"], timestamp_created="2026-01-01T00:00:00.000Z")
+    sandbox.labels.add(50, at="2026-11-07T09:30:00.250Z")
+    sandbox.labels.add(75)
+    check_all_rows_once(sandbox)

@@ -1,0 +1,73 @@
+"""Ending on a signal: in time, and with whole lines on stdout."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import typing as t
+
+from singer_sdk.io_base import SingerWriter
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from singer_sdk.singerlib import Message
+
+LAST_SECONDS = 4.0
+"""How long a run that is told to end may take to hand over its state."""
+
+
+class UninterruptedWriter(SingerWriter):
+    """Writes each message whole: a signal takes effect between two of them."""
+
+    def __init__(self) -> None:
+        """Write to stdout."""
+        super().__init__()
+        self._is_writing = False
+        self._exit_code: int | None = None
+
+    @override
+    def write_message(self, message: Message) -> None:
+        self._is_writing = True
+        try:
+            super().write_message(message)
+        finally:
+            self._is_writing = False
+        if self._exit_code is not None:
+            self.end(self._exit_code)
+
+    def end(self, exit_code: int) -> None:
+        """End the run, after the message that is being written.
+
+        Raises:
+            SystemExit: At once if none is.
+        """
+        self._exit_code = exit_code
+        if not self._is_writing:
+            self._exit_code = None
+            raise SystemExit(exit_code)
+
+
+def end_in_time() -> None:
+    """See to it that a signal ends the process even if no handler comes to be called.
+
+    That is so while the name of a server is looked up, and while nobody reads stdout.
+    """
+    if os.name != "posix" or threading.current_thread() != threading.main_thread():
+        return
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+
+    def watch() -> None:
+        exit_code = 128 + os.read(told, 1)[0]
+        time.sleep(LAST_SECONDS)
+        os._exit(exit_code)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -19,7 +19,12 @@ from singer_sdk.exceptions import (
 from singer_sdk.singerlib import Catalog
 
 from tap_instantly.errors import explain
-from tap_instantly.settings import SETTINGS, environment_faults, faults
+from tap_instantly.settings import (
+    SETTINGS,
+    environment_faults,
+    faults,
+    unknown_variables,
+)
 from tap_instantly.signals import UninterruptedWriter, end_in_time
 
 if sys.version_info >= (3, 12):
@@ -78,6 +83,8 @@ class CommandLineTap(Tap):
             self._environment_faults = environment_faults(
                 self.config_jsonschema, self._env_var_prefix
             )
+            for name in unknown_variables(self.config_jsonschema, self._env_var_prefix):
+                self.logger.warning("%s in the environment is no setting", name)
         # The SDK would stop at these before it looks at the others.
         unreadable = {name: os.environ.pop(name) for name in self._environment_faults}
         try:

@@ -160,6 +160,24 @@ def environment_faults(schema: dict[str, t.Any], prefix: str) -> dict[str, str]:
     return found
 
 
+def unknown_variables(schema: dict[str, t.Any], prefix: str) -> list[str]:
+    """Return the environment variables that look like settings, but are none.
+
+    Args:
+        schema: The JSON Schema of the settings.
+        prefix: What the names of the variables begin with.
+    """
+    known = {prefix + name.upper() for name in [*schema["properties"], "loglevel"]}
+    return sorted(
+        name
+        for name in os.environ
+        if name.startswith(prefix)
+        and name not in known
+        # Meltano's own: https://docs.meltano.com/concepts/plugins#plugin-extras
+        and not name.startswith(prefix + "_")
+    )
+
+
 def _explain(
     error: ValidationError, config: Mapping[str, t.Any], schema: dict[str, t.Any]
 ) -> str:

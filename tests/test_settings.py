@@ -244,3 +244,10 @@ def test_activate_version(
     assert done.exit_code == 0
     wanted = word.lower() in {"true", "1", "yes", "on"}
     assert bool(done.of("ACTIVATE_VERSION")) is wanted
+
+
+def test_misspelt_variable(tap: Command, sandbox: Sandbox) -> None:
+    """A variable that looks like a setting and is none is pointed out."""
+    done = tap(sandbox=sandbox, TAP_INSTANTLY_STRAT_DATE="2026-01-01")
+    assert done.exit_code == 0
+    assert "TAP_INSTANTLY_STRAT_DATE in the environment is no setting" in done.stderr

@@ -224,9 +224,10 @@ class TestCommand:
             assert process.wait(10) == 40 + number
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_serve(self, number: signal.Signals) -> None:
+    @pytest.mark.parametrize("subcommand", [["serve"], []])
+    def test_serve(self, number: signal.Signals, subcommand: list[str]) -> None:
         with subprocess.Popen(
-            [*CLI, "serve", "--labels=2"], stdout=subprocess.PIPE, text=True
+            [*CLI, *subcommand, "--labels=2"], stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout
             url, key = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import signal
 import sys
 import typing as t
 from pathlib import Path
@@ -213,6 +214,8 @@ class CommandLineTap(Tap):
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Write the state and end; with the SDK's exit code it would look a success."""
+        for number in (signal.SIGINT, signal.SIGTERM):  # one is enough
+            signal.signal(number, signal.SIG_IGN)
         t.cast("UninterruptedWriter", self.message_writer).end(128 + signum)
 
     @classmethod

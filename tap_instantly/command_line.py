@@ -222,8 +222,7 @@ class CommandLineTap(Tap):
     def _read(cls, option: str, file: t.IO[str], parse: Callable[..., _T]) -> _T:
         """Read an input file of JSON, or stop with a sentence."""
         try:
-            content = json.load(file)
-            return parse(content | {})
+            return parse(json.load(file) | {})  # of an object: a list has no union
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
             cls._stop(f"{option}: the file does not hold what the option asks for")
 

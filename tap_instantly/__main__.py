@@ -1,15 +1,22 @@
 """The command, and `python -m tap_instantly`."""
 
+import os
 import signal
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> None:
     """Run the tap."""
-    # Until the tap takes over, Ctrl-C would end it with a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in SIGNALS:  # until the tap takes over, there is no state to write
+        signal.signal(number, lambda signum, _: os._exit(128 + signum))
     from tap_instantly.tap import TapInstantly  # noqa: PLC0415 (it takes its time)
 
-    TapInstantly.cli()
+    try:
+        TapInstantly.cli()
+    finally:
+        for number in SIGNALS:  # nor is there anything left to do
+            signal.signal(number, lambda *_: None)
 
 
 if __name__ == "__main__":

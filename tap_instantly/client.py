@@ -17,7 +17,7 @@ from singer_sdk.exceptions import FatalAPIError
 from tap_instantly.errors import api_error
 from tap_instantly.pacing import Pacer
 from tap_instantly.records import Page
-from tap_instantly.retrying import RETRIABLE, waits
+from tap_instantly.retrying import RETRIABLE, is_broken, waits
 from tap_instantly.settings import is_loopback
 
 if sys.version_info >= (3, 12):
@@ -36,8 +36,9 @@ logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 
-LARGEST_PAGE = 64 * 2**20
-"""Bytes beyond which an answer cannot be a page; a hundred e-mails may be large."""
+LARGEST_PAGE = 16 * 2**20
+"""Bytes beyond which an answer is no page of a hundred rows. Read into Python it may
+take thirty times as much memory."""
 
 
 SHORTEST_SECRET = 12
@@ -102,7 +103,10 @@ class Client:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Its own text would be long, and might repeat parts of the request.
             reason = type(error).__name__
-            msg = f"{self._url} cannot be reached ({reason}); check the network"
+            what = (
+                "'s answers arrive broken" if is_broken(error) else " cannot be reached"
+            )
+            msg = f"{self._url}{what} ({reason}); check the network"
             raise FatalAPIError(msg) from error
 
     def _get(self, path: str, params: Mapping[str, t.Any], scope: str) -> Page:

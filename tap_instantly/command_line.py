@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import os
 import signal
 import sys
 import typing as t
 from pathlib import Path
 
+import click
 from dotenv import find_dotenv, load_dotenv
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import SchemaError
 from singer_sdk import Tap
 from singer_sdk.exceptions import (
     ConfigurationError,
@@ -20,6 +24,8 @@ from singer_sdk.exceptions import (
 from singer_sdk.singerlib import Catalog
 
 from tap_instantly.errors import explain
+from tap_instantly.records import shown
+from tap_instantly.redaction import keep_out_of_the_log
 from tap_instantly.settings import (
     SETTINGS,
     environment_faults,
@@ -37,12 +43,22 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    import click
     from singer_sdk.plugin_base import _ConfigInput
 
     from tap_instantly.stream import InstantlyStream, Tally
 
 _T = t.TypeVar("_T")
+
+LOG_LEVELS = ["debug", "info", "warning", "error"]
+
+MALFORMED = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
+"""What is raised by reading a file of JSON that holds something else."""
+
+WANTED = {
+    "--catalog": "a catalog in JSON; make one with --discover",
+    "--config": "an object of settings in JSON",
+    "--state": "a state in JSON; give the value of a run's last STATE, or run without",
+}
 
 BOOKMARK = {"replication_key", "replication_key_value", "version"}
 """What the state holds of a stream between two runs."""
@@ -54,6 +70,7 @@ def read_catalog(content: dict[str, t.Any]) -> Catalog:
     The SDK knows one of the two spellings, and lets the discovered method win.
     """
     for stream in content.get("streams", ()):
+        Draft7Validator.check_schema(stream.get("schema", {}))
         for entry in stream.get("metadata", ()):
             if not entry["breadcrumb"]:
                 for key in ("forced-replication-method", "replication-method"):
@@ -96,6 +113,7 @@ class CommandLineTap(Tap):
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self._config = {k: v for k, v in self._config.items() if v is not None}
+        keep_out_of_the_log(str(self._config.get("api_key", "")))
         self.append_builtin_config(self.config_jsonschema)
         found = [
             *self._environment_faults.values(),
@@ -132,6 +150,30 @@ class CommandLineTap(Tap):
 
     @override
     @classmethod
+    def get_singer_command(cls) -> click.Command:
+        command = super().get_singer_command()
+        command.params.append(
+            click.Option(
+                ["--log-level"],
+                type=click.Choice(LOG_LEVELS, case_sensitive=False),
+                help="How much is logged; TAP_INSTANTLY_LOGLEVEL says it as well.",
+                expose_value=False,
+                callback=cls.cb_log_level,
+            )
+        )
+        return command
+
+    @classmethod
+    def cb_log_level(
+        cls, _ctx: click.Context, _param: click.Option, level: str | None
+    ) -> None:
+        """Set the level of the whole log."""
+        if level:
+            logging.getLogger().setLevel(level.upper())
+            os.environ["TAP_INSTANTLY_LOGLEVEL"] = level  # which the metrics go by
+
+    @override
+    @classmethod
     def cb_config(
         cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
     ) -> _ConfigInput:
@@ -139,9 +181,10 @@ class CommandLineTap(Tap):
             if path != "ENV":
                 try:
                     with Path(path).open(encoding="utf-8") as file:
-                        cls._read(f"--config {path}", file, dict)
-                except OSError as error:
-                    cls._stop(f"--config {path}: {error.strerror}")
+                        cls._read("--config", file, dict)
+                except OSError as error:  # the path may be the settings themselves
+                    name = "the file" if "{" in path else shown(path)
+                    cls._stop(f"--config: {name} cannot be read ({error.strerror})")
         return super().cb_config(ctx, param, value or ("ENV",))
 
     @override
@@ -214,8 +257,9 @@ class CommandLineTap(Tap):
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
         """Write the state and end; with the SDK's exit code it would look a success."""
-        for number in (signal.SIGINT, signal.SIGTERM):  # one is enough
-            signal.signal(number, signal.SIG_IGN)
+        # One is enough. Python complains of SIG_IGN if another is on its way.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
         t.cast("UninterruptedWriter", self.message_writer).end(128 + signum)
 
     @classmethod
@@ -223,8 +267,8 @@ class CommandLineTap(Tap):
         """Read an input file of JSON, or stop with a sentence."""
         try:
             return parse(json.load(file) | {})  # of an object: a list has no union
-        except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
-            cls._stop(f"{option}: the file does not hold what the option asks for")
+        except (*MALFORMED, SchemaError):
+            cls._stop(f"{option}: the file is not {WANTED[option]}")
 
     @classmethod
     def _stop(cls, *sentences: str) -> t.NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ class BookmarkError(FatalSyncError):
     def __init__(self, value: object) -> None:
         """Show the bookmark."""
         super().__init__(
-            f"the bookmark {value!r} in the state is no date; "
+            f"the bookmark {value!r:.60} in the state is no date; "
             "correct the state, or run once without it"
         )
 
@@ -74,7 +75,9 @@ def explain(error: Exception, logger: logging.Logger) -> str:
         return str(error)
     if isinstance(error, RecursionError):
         return "something is nested too deeply; report it"
-    logger.debug("Unexpected", exc_info=error)
+    frames = traceback.extract_tb(error.__traceback__)
+    way = " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
+    logger.debug("%s by way of %s", type(error).__name__, way)
     return (
         f"an unexpected {type(error).__name__}, which is a fault of tap-instantly; "
         "set TAP_INSTANTLY_LOGLEVEL=debug to see where, and report it"
@@ -136,7 +139,10 @@ def api_error(
         The exception to raise: retriable if the same request may succeed later.
     """
     status = response.status_code
-    later = status in TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    later = status in TRANSIENT or (
+        status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        and status != HTTPStatus.NOT_IMPLEMENTED
+    )
     if status == HTTPStatus.FORBIDDEN:
         what = _explain_forbidden(response, scope)
     elif response.is_redirect:

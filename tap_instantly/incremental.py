@@ -115,10 +115,10 @@ class Bookmark:
             end: Nothing as new is read.
             lookback: How much before the bookmark is read again.
         """
-        if self.moment is not None and end is not None and self.moment >= end:
-            return None
-        if self.moment is None or self.is_ahead:
+        if self.moment is None:
             return Window(start, end)
+        if end is not None and self.moment >= end:
+            return None
         try:
             since = self.moment - lookback
         except OverflowError:  # before the first year

@@ -48,14 +48,13 @@ def waits() -> Generator[float, Exception, None]:
     malformed = tries = 0
     while waited < PATIENCE and not is_hopeless(error):
         tries += 1
-        malformed += isinstance(error, MalformedPageError)
+        is_malformed = isinstance(error, MalformedPageError)
+        malformed += is_malformed
         if malformed > TRIES_AT_A_MALFORMED_PAGE:
             return
         asked = retry_after(error)
-        is_malformed = isinstance(error, MalformedPageError)
-        wait = (
-            jittered(malformed if is_malformed else tries) if asked is None else asked
-        )
+        own = jittered(malformed if is_malformed else tries)
+        wait = own if asked is None else asked
         begin = time.monotonic()
         error = yield wait
         waited += max(wait, time.monotonic() - begin)
@@ -64,6 +63,17 @@ def waits() -> Generator[float, Exception, None]:
 def is_hopeless(error: Exception) -> bool:
     """Tell whether no further try can help: a certificate stays as it is."""
     return "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
+def is_broken(error: Exception) -> bool:
+    """Tell whether an answer has begun to arrive."""
+    return isinstance(
+        error,
+        (
+            requests.exceptions.ChunkedEncodingError,
+            requests.exceptions.ContentDecodingError,
+        ),
+    )
 
 
 def jittered(tries: int) -> float:

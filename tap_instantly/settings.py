@@ -81,7 +81,7 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "max_requests_per_minute",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=1_000_000_000),
         default=3000,
         title="Requests a minute",
         description=(

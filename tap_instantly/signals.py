@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sys
@@ -54,6 +55,7 @@ class UninterruptedWriter(SingerWriter):
             raise SystemExit(exit_code)
 
 
+@functools.cache  # one watch a process
 def end_in_time() -> None:
     """See to it that a signal ends the process even if no handler comes to be called.
 

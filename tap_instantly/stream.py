@@ -93,6 +93,15 @@ class InstantlyStream(Stream):
     def get_records(self, context: Context | None) -> Iterator[Record]:
         bookmark = self._bookmark()
         self.tally.since = self.tally.until = bookmark.text
+        if bookmark.is_ahead:
+            self.logger.warning(
+                "%s: the bookmark %s lies ahead of this machine's clock and cannot "
+                "hold, so everything is read again; check the state and the clock",
+                self.name,
+                bookmark.text,
+            )
+            self.stream_state.pop("replication_key_value")
+            bookmark = self._bookmark()
         window = self._window(bookmark)
         if window is None:
             return
@@ -187,13 +196,6 @@ class InstantlyStream(Stream):
         window = bookmark.window(start, end, lookback)
         if window is None:
             self.logger.info("%s: the bookmark is past `end_date`", self.name)
-        elif bookmark.is_ahead:
-            self.logger.warning(
-                "%s: the bookmark %s lies ahead of this machine's clock, so everything "
-                "is read; correct the state or the clock",
-                self.name,
-                bookmark.text,
-            )
         return window
 
     def _complete(self, bookmark: Bookmark) -> None:

@@ -6,11 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import typing as t
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from tap_instantly.tap import TapInstantly
+from tests.conftest import UNHURRIED
 
 if t.TYPE_CHECKING:
     from tap_instantly.sandbox import Sandbox
@@ -232,3 +237,46 @@ def test_help_needs_no_settings(tmp_path: Path, mode: str) -> None:
     assert "tap-instantly" in done.stdout or mode == "--discover"
     if mode == "--version":
         assert version("tap-instantly") in done.stdout
+
+
+@pytest.mark.parametrize("level", ["debug", "WARNING"])
+def test_log_level(tap: Command, sandbox: Sandbox, level: str) -> None:
+    """The log is as long as is asked for."""
+    done = tap("--log-level", level, sandbox=sandbox)
+    assert done.exit_code == 0
+    assert ("METRIC" in done.stderr) == (level == "debug")
+
+
+def test_key_in_the_log(tap: Command, sandbox: Sandbox) -> None:
+    """Wherever the key or a piece of it turns up, the log has stars instead."""
+    key = sandbox.key
+    for name in (key, key[5:30], f"x{key[-9:]}"):
+        done = tap(sandbox=sandbox, state={"bookmarks": {name: {}}})
+        assert done.exit_code == 1
+        assert "*" * min(len(name) - 1, 8) in done.stderr
+        assert not any(key[i : i + 8] in done.stderr for i in range(len(key) - 7))
+
+
+def test_catalog_with_a_schema_that_is_none(tap: Command, sandbox: Sandbox) -> None:
+    """It is the catalog's fault, and said to be."""
+    for wrong in ("frob", 5, [5]):
+        schema = {"properties": {"id": {"type": wrong}}}
+        entry = {"tap_stream_id": "lead_labels", "schema": schema, "metadata": []}
+        done = tap(sandbox=sandbox, catalog={"streams": [entry]})
+        assert done.exit_code == 1
+        assert "--catalog: the file is not a catalog" in done.stderr
+
+
+def test_a_hundred_commands_in_one_process(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command, too, leaves no thread behind."""
+    monkeypatch.setenv("TAP_INSTANTLY_API_KEY", sandbox.key)
+    monkeypatch.setenv("TAP_INSTANTLY_API_URL", sandbox.url)
+    monkeypatch.setenv("TAP_INSTANTLY_MAX_REQUESTS_PER_MINUTE", str(UNHURRIED))
+
+    def run() -> int:
+        assert CliRunner().invoke(TapInstantly.cli, []).exit_code == 0
+        return threading.active_count()
+
+    assert {run() for _ in range(100)} == {run()}

@@ -1,0 +1,50 @@
+"""Keeping the API key out of the log, whoever writes it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+PIECE = 8
+"""Characters of the key that are replaced wherever they stand together."""
+
+
+class Redaction(logging.Filter):
+    """Replaces the key, and every longer piece of it, in the messages of a log."""
+
+    def __init__(self, key: str) -> None:
+        """Take the key; one that is shorter than a piece cannot be told from words."""
+        super().__init__()
+        self.pieces = {key[i : i + PIECE] for i in range(len(key) - PIECE + 1)}
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if any(piece in text for piece in self.pieces):
+            places = range(len(text) - PIECE + 1)
+            secret = {
+                letter
+                for place in places
+                if text[place : place + PIECE] in self.pieces
+                for letter in range(place, place + PIECE)
+            }
+            record.msg = "".join(
+                "*" if place in secret else letter for place, letter in enumerate(text)
+            )
+            record.args = ()
+        return True
+
+
+def keep_out_of_the_log(key: str) -> None:
+    """Redact a key from here on, instead of the one before it."""
+    redaction = Redaction(key)
+    for handler in logging.getLogger().handlers:
+        for other in handler.filters[:]:
+            if isinstance(other, Redaction):
+                handler.removeFilter(other)
+        handler.addFilter(redaction)

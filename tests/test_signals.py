@@ -212,6 +212,19 @@ def test_more_than_once(sandbox: Sandbox, signum: int, exit_code: int) -> None:
         check_labels_are_done(sandbox, ended(process, exit_code))
 
 
+@pytest.mark.parametrize("_round", range(5))
+def test_two_kinds_at_once(sandbox: Sandbox, _round: int) -> None:
+    """Whichever comes first, the other does no harm."""
+    sandbox.fail("/lead-lists", 503)
+    with started(sandbox) as process:
+        wait_for(process, "follows in")
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        process.wait(IN_TIME)
+        assert process.returncode in {130, 143}
+        check_labels_are_done(sandbox, ended(process, process.returncode))
+
+
 def test_after_a_message_that_cannot_be_written() -> None:
     """One that is nested too deeply leaves nothing behind that keeps signals off."""
     value: Json = {}

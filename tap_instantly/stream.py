@@ -17,6 +17,7 @@ from tap_instantly.errors import explain
 from tap_instantly.incremental import Bookmark, Window, instant
 from tap_instantly.pagination import PAGE_SIZE, Walk
 from tap_instantly.records import Fitter, shown
+from tap_instantly.retrying import status
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -147,14 +148,10 @@ class InstantlyStream(Stream):
         self.tally.requests += 1
         self.tally.retries += 1
         self.tally.waited += details["wait"]
-        error = details["exception"]
-        response = getattr(error, "response", None)
         self.logger.warning(
             "%s: %s; try %d follows in %.1f s",
             self.name,
-            type(error).__name__
-            if response is None
-            else f"HTTP {response.status_code}",
+            status(details["exception"]),
             details["tries"] + 1,
             details["wait"],
         )

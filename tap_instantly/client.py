@@ -110,6 +110,14 @@ class Client:
             raise FatalAPIError(msg) from error
 
     def _get(self, path: str, params: Mapping[str, t.Any], scope: str) -> Page:
+        body = self._answer(path, params, scope)
+        key = self._config["api_key"]
+        if len(key) >= SHORTEST_SECRET and key.encode() in body:
+            msg = "the answer repeats the API key, so it is not passed on; report it"
+            raise FatalAPIError(msg)
+        return Page.read(body)
+
+    def _answer(self, path: str, params: Mapping[str, t.Any], scope: str) -> bytes:
         self._pacer.wait(path)
         with self._session.get(
             self._url + path,
@@ -120,12 +128,7 @@ class Client:
         ) as response:
             if response.status_code != HTTPStatus.OK:
                 raise api_error(response, path, scope)
-            body = _body(response)
-        key = self._config["api_key"]
-        if len(key) >= SHORTEST_SECRET and key.encode() in body:
-            msg = "the answer repeats the API key, so it is not passed on; report it"
-            raise FatalAPIError(msg)
-        return Page.read(body)
+            return _body(response)
 
     @cached_property
     def _url(self) -> str:

@@ -35,7 +35,7 @@ class Pacer:
 
     def wait(self, path: str) -> None:
         """Wait until a request to this endpoint may go."""
-        for lane in (path, ""):
+        for lane in ("", path):
             if lane in self._distance:
                 with self._lock:
                     now = time.monotonic()

@@ -7,12 +7,14 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tap_instantly.sandbox.behaviour import CHOICES
+from tap_instantly.sandbox.sizes import Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +41,15 @@ _OPTIONS = (
     ),
     click.option("--labels", type=_COUNT, default=40, help="Number of lead labels."),
     click.option("--lists", type=_COUNT, default=260, help="Number of lead lists."),
+    *(
+        click.option(
+            f"--{size.name}",
+            type=_COUNT,
+            default=size.default,
+            help=f"Number of {size.name}.",
+        )
+        for size in fields(Sizes)
+    ),
     click.option(
         "--ties",
         type=_AT_LEAST_ONE,
@@ -101,6 +112,11 @@ _OPTIONS = (
     ),
     click.option("--requests-per-second", type=_AT_LEAST_ONE, help="429 beyond."),
     click.option("--requests-per-minute", type=_AT_LEAST_ONE, help="429 beyond."),
+    click.option(
+        "--emails-per-minute",
+        type=_AT_LEAST_ONE,
+        help="429 beyond, for the list of e-mails (the real API: 20).",
+    ),
     click.option("--retry-after", help="The Retry-After header of a 429."),
     click.option(
         "--fault",

@@ -10,6 +10,7 @@ from uuid import UUID
 from tap_instantly.sandbox import instants
 from tap_instantly.sandbox.behaviour import Behaviour
 from tap_instantly.sandbox.data import NEWEST, Draw, Maker, Row
+from tap_instantly.sandbox.endpoints import BadRequestError
 from tap_instantly.sandbox.order import Entry, View
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ DEFAULT_LIMIT = 10
 MAXIMUM_LIMIT = 100
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-
-class BadRequestError(ValueError):
-    """A query that the API answers with status 400; its text is the message."""
 
 
 class Listing(Behaviour):
@@ -279,9 +276,9 @@ class Listing(Behaviour):
         return entry.body
 
 
-def render(row: Row) -> bytes:
-    """Write a row as JSON in UTF-8."""
-    return _JSON.encode(row).encode()
+def render(value: object) -> bytes:
+    """Write a value as JSON in UTF-8."""
+    return _JSON.encode(value).encode()
 
 
 def _limit(text: str) -> int:

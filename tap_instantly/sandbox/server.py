@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, TypedDict
+from dataclasses import dataclass, field, fields
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypedDict
+from urllib.parse import unquote
 
 from aiohttp import web
 
 from tap_instantly.sandbox.behaviour import Behaviour
 from tap_instantly.sandbox.data import LabelMaker, ListMaker, api_key, instants
+from tap_instantly.sandbox.endpoints import BadRequestError, Call, RefusedError
 from tap_instantly.sandbox.faults import (
     Budget,
     Fault,
@@ -23,10 +28,13 @@ from tap_instantly.sandbox.faults import (
     json_answer,
     refusal,
 )
-from tap_instantly.sandbox.listing import BadRequestError, Listing, is_uuid, render
+from tap_instantly.sandbox.listing import Listing, is_uuid, render
+from tap_instantly.sandbox.routes import Routes
+from tap_instantly.sandbox.sizes import Sizes
+from tap_instantly.sandbox.world import Quirks, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
 
     from typing_extensions import Self, Unpack
@@ -39,11 +47,20 @@ if TYPE_CHECKING:
         Order,
         Timestamps,
     )
+    from tap_instantly.sandbox.endpoints import Endpoint
+    from tap_instantly.sandbox.table import Table
 
 PREFIX = "/api/v2"
-_ROUTE = re.compile(rf"{PREFIX}/(lead-labels|lead-lists)(?:/([^/]+))?")
+_EMAILS = f"{PREFIX}/emails"
+_LISTING = re.compile(rf"{PREFIX}/(lead-labels|lead-lists)(?:/([^/]+))?")
 _BEHAVIOUR = {each.name for each in fields(Behaviour)}
+_QUIRKS = {each.name for each in fields(Quirks)}
+_SIZES = {each.name for each in fields(Sizes)}
 _KEPT_REQUESTS = 20_000
+_LONGEST_LINE = 2**15
+"""Bytes of a request line: two hundred addresses take more than aiohttp allows."""
+
+Route = Callable[["Request"], bytes]
 
 
 @dataclass(eq=False)
@@ -54,8 +71,13 @@ class Request:
     path: str
     """Decoded, with the prefix: `/api/v2/lead-labels`."""
     query: dict[str, str]
+    """The first value of each query parameter."""
     headers: dict[str, str]
     """As the client spelled them."""
+    queries: dict[str, list[str]] = field(default_factory=dict)
+    """All values of each query parameter."""
+    body: Any = None
+    """What the body says in JSON; None without one, and where it is no JSON."""
     status: int = 0
     """What was answered; 0 until then, and where the connection was broken off."""
 
@@ -77,6 +99,21 @@ class Switches(TypedDict, total=False):
     retry_after: str | None
     on_request: Callable[[Request], object] | None
     clock: Callable[[], float]
+    emails_per_minute: int | None
+    ends_inclusive: bool
+    bounds_inclusive: bool
+    largest_answer: int
+
+
+class Options(Switches, total=False):
+    """What the constructor of a sandbox takes beside the sizes of both listings."""
+
+    campaigns: int
+    accounts: int
+    leads: int
+    emails: int
+    tags: int
+    subsequences: int
 
 
 class Sandbox(Behaviour):
@@ -99,6 +136,12 @@ class Sandbox(Behaviour):
     """Called in the server's thread with every request before it is answered."""
     clock: Callable[[], float]
     """Seconds, by which the rate limits are counted."""
+    emails_per_minute: int | None
+    """More requests for the list of e-mails within a minute are answered with 429."""
+    ends_inclusive: bool
+    bounds_inclusive: bool
+    largest_answer: int
+    """See `Quirks`."""
 
     def __init__(
         self,
@@ -108,7 +151,7 @@ class Sandbox(Behaviour):
         lists: int = 260,
         ties: int = 1,
         port: int = 0,
-        **switches: Unpack[Switches],
+        **options: Unpack[Options],
     ) -> None:
         """Invent the data; the server starts with the `with` statement.
 
@@ -118,8 +161,14 @@ class Sandbox(Behaviour):
             lists: The number of lead lists.
             ties: How many consecutive rows share one millisecond.
             port: The port to listen on; 0 takes a free one.
-            switches: Any attribute of this class that is not read-only.
+            options: The number of `campaigns`, `accounts`, `leads`, `emails`, `tags`
+                and `subsequences`, and any attribute of this class that is not
+                read-only.
         """
+        given: dict[str, Any] = dict(options)
+        sizes = {name: given.pop(name) for name in _SIZES & given.keys()}
+        self._sizes = Sizes(**sizes)
+        self._seed = seed
         self.labels = Listing(
             LabelMaker(seed),
             {"search": (), "interest_status": ("positive", "neutral", "negative")},
@@ -130,30 +179,52 @@ class Sandbox(Behaviour):
             {"search": (), "has_enrichment_task": ("true", "false")},
             instants(seed, "lists", lists, ties),
         )
+        self._quirks = Quirks()
         super().__init__()
+        for name, value in vars(Quirks()).items():
+            setattr(self, name, value)
         self.key = api_key(seed)
         self.port = port
         self.strict = False
         self.latency = 0.0
         self.requests_per_second = self.requests_per_minute = None
+        self.emails_per_minute = None
         self.retry_after = None
         self.on_request = None
         self.clock = time.monotonic
-        for name, value in switches.items():
+        for name, value in given.items():
             if name not in Switches.__optional_keys__:
                 message = f"Sandbox has no switch {name!r}."
                 raise TypeError(message)
             setattr(self, name, value)
         self.requests: list[Request] = []
+        self.writes: list[Request] = []
         self.faults: list[Fault] = []
         self._budget = Budget()
+        self._email_budget = Budget()
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Pass what concerns the listings on to both."""
+        """Pass what concerns the listings, or the rest of the world, on to them."""
         if name in _BEHAVIOUR:
             setattr(self.labels, name, value)
             setattr(self.lists, name, value)
+        elif name in _QUIRKS:
+            setattr(self._quirks, name, value)
         super().__setattr__(name, value)
+
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """All lists but the labels and the lead lists, by the name of their stream."""
+        return self._world.tables
+
+    @cached_property
+    def _world(self) -> World:
+        """What is served beside labels and lists, made when it is first asked for."""
+        return World(self._seed, self._sizes, self.labels, self.lists, self._quirks)
+
+    @cached_property
+    def _routes(self) -> Routes:
+        return Routes(self._world.endpoints())
 
     @property
     def url(self) -> str:
@@ -221,7 +292,7 @@ class Sandbox(Behaviour):
     async def _serve(self, started: Future[int]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        server = web.Server(self._answer, access_log=None)
+        server = web.Server(self._answer, access_log=None, max_line_size=_LONGEST_LINE)
         runner = web.ServerRunner(server, shutdown_timeout=0.05)
         await runner.setup()
         try:
@@ -236,11 +307,19 @@ class Sandbox(Behaviour):
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         seen = Request(
-            request.method, request.path, dict(request.query), dict(request.headers)
+            request.method,
+            request.path,
+            dict(request.query),
+            dict(request.headers),
+            {name: request.query.getall(name) for name in request.query},
+            _json(await request.read()),
         )
         if len(self.requests) >= _KEPT_REQUESTS:
             del self.requests[: _KEPT_REQUESTS // 2]
         self.requests.append(seen)
+        route = self._route(seen.method, request.rel_url.raw_path)
+        if route is None and seen.method not in ("GET", "HEAD", "OPTIONS"):
+            self.writes.append(seen)
         if self.on_request:
             self.on_request(seen)
         if self.latency:
@@ -250,45 +329,92 @@ class Sandbox(Behaviour):
         if not agent or agent.startswith("Python-urllib"):
             response = blocked()
         elif fault is None:
-            response = self._respond(seen, request.headers.get("Authorization"))
+            response = self._respond(seen, route)
         else:
             answer = fault.answer()
             if answer is None:
-                usual = self._respond(seen, request.headers.get("Authorization"))
+                usual = self._respond(seen, route)
                 seen.status = usual.status if fault.kind == "truncate" else 0
                 return await break_off(str(fault.kind), request, usual, self._stopping)
             response = answer
         seen.status = response.status
         return response
 
-    def _respond(self, request: Request, authorization: str | None) -> web.Response:
+    def _route(self, method: str, path: str) -> Route | None:
+        """Return what answers a path, percent-encoded as it came."""
+        listed = _LISTING.fullmatch(path)
+        if listed:
+            name, identity = listed.groups()
+            return partial(self._read, name, identity) if method == "GET" else None
+        if not path.startswith(f"{PREFIX}/"):
+            return None
+        found = self._routes.find(method, path.removeprefix(PREFIX))
+        return found and partial(self._ask, *found)
+
+    def _respond(self, request: Request, route: Route | None) -> web.Response:
         """Answer the way the API does when nothing goes wrong on purpose."""
-        route = _ROUTE.fullmatch(request.path)
-        if route is None or request.method != "GET":
+        if route is None:
             return refusal(404, f"Route {request.method}:{request.path} not found")
+        authorization = _header(request.headers, "Authorization")
         if authorization is None:
             return refusal(401, "Missing authorization header")
         if authorization != f"Bearer {self.key}":
             return refusal(401, "Invalid API key")
-        limits = self.requests_per_second, self.requests_per_minute
-        if not self._budget.allows(self.clock(), *limits):
+        if not self._allows(request):
             response = refusal(429)
             if self.retry_after is not None:
                 response.headers["Retry-After"] = self.retry_after
             return response
         try:
-            return self._read(route[1], route[2], request.query)
-        except BadRequestError as error:
-            return refusal(400, str(error))
+            return json_answer(route(request))
+        except RefusedError as error:
+            return refusal(error.status, error.message)
 
-    def _read(
-        self, name: str, identity: str | None, query: Mapping[str, str]
-    ) -> web.Response:
-        """Answer a permitted request for one row, or for a page of them."""
+    def _allows(self, request: Request) -> bool:
+        """Tell whether the rate limits allow a request."""
+        now = self.clock()
+        limits = self.requests_per_second, self.requests_per_minute
+        return self._budget.allows(now, *limits) and (
+            request.path != _EMAILS
+            or self._email_budget.allows(now, None, self.emails_per_minute)
+        )
+
+    def _read(self, name: str, identity: str | None, request: Request) -> bytes:
+        """Return one label or list, or a page of them."""
         listing = self.labels if name == "lead-labels" else self.lists
         if identity is None:
-            return json_answer(listing.page(query, strict=self.strict))
+            return listing.page(request.query, strict=self.strict)
+        identity = unquote(identity)
         if not is_uuid(identity):
-            return refusal(400)
+            message = 'params/id must match format "uuid"'
+            raise BadRequestError(message)
         row = listing.get(identity)
-        return refusal(404) if row is None else json_answer(render(row))
+        if row is None:
+            raise RefusedError(404, "Resource not found")
+        return render(row)
+
+    def _ask(
+        self, endpoint: Endpoint, places: Mapping[str, str], request: Request
+    ) -> bytes:
+        """Return what an endpoint answers."""
+        body = {} if request.body is None else request.body
+        if not isinstance(body, dict):
+            message = "body must be object"
+            raise BadRequestError(message)
+        call = Call(places, request.queries, body)
+        endpoint.check(call, strict=self.strict)
+        answer = endpoint.answer(call)
+        return answer if isinstance(answer, bytes) else render(answer)
+
+
+def _json(body: bytes) -> Any:  # noqa: ANN401 - JSON may say anything
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _header(headers: Mapping[str, str], name: str) -> str | None:
+    """Return a header, however the client spelled its name."""
+    wanted = name.lower()
+    return next((headers[own] for own in headers if own.lower() == wanted), None)

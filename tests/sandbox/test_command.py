@@ -103,11 +103,14 @@ class TestCommand:
             "latency": 0.5,
             "requests_per_second": 8,
             "requests_per_minute": 9,
+            "emails_per_minute": 20,
             "retry_after": "10",
             "port": 4321,
         }
         options = [f"--{name.replace('_', '-')}={values[name]}" for name in values]
         data = ["--seed=5", "--labels=6", "--lists=7", "--ties=2", "--strict"]
+        sizes = ("campaigns", "accounts", "leads", "emails", "tags", "subsequences")
+        data += [f"--{name}={number}" for number, name in enumerate(sizes, start=3)]
         arguments = [*options, *data, "run", "--", "true"]
         assert CliRunner().invoke(main, arguments).exit_code == 0
         (sandbox,) = started
@@ -116,6 +119,8 @@ class TestCommand:
         twin = Sandbox(seed=5, labels=6, lists=7, ties=2, timestamps="mixed")
         assert sandbox.labels.rows == twin.labels.rows
         assert sandbox.lists.rows == twin.lists.rows
+        names = (*sizes[:4], "custom_tags", "subsequences")
+        assert [len(sandbox.tables[name]) for name in names] == [*range(3, 9)]
 
     @pytest.mark.parametrize("where", ["before", "after"])
     def test_fault(self, where: str) -> None:

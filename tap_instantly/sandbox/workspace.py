@@ -1,0 +1,382 @@
+"""The workspace: its keys, members, block list, phone numbers and plan."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from tap_instantly.sandbox import instants
+from tap_instantly.sandbox.data import NEWEST, Draw, Row, api_key
+from tap_instantly.sandbox.endpoints import Endpoint, Parameter, RefusedError
+from tap_instantly.sandbox.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tap_instantly.sandbox.endpoints import Call
+    from tap_instantly.sandbox.world import World
+
+API_KEYS = 5
+BLOCKED = 230
+GROUP_MEMBERS = 4
+INVITED = 3
+"""Members who have not accepted yet, beside the world's users."""
+PHONE_NUMBERS = 3
+
+CANARY_KEY = "canary-api-key"
+"""Begins every secret key but the sandbox's own; none may ever be emitted."""
+
+_DAY = 24 * 3600 * instants.SECOND
+_NAME = "Harbor & Sons Outreach"
+_DOMAIN = "agency.example.com"
+_PEOPLE = (
+    ("Nadia", "Berg"),
+    ("Tom", "Okafor"),
+    ("Lena", "Weiß"),
+    ("Ravi", "Menon"),
+    ("Chloé", "Martin"),
+    ("Sam", "Doyle"),
+    ("Ines", "Costa"),
+    ("Piet", "de Jong"),
+    ("Yara", "Haddad"),
+)
+_PURPOSES = ("Reporting", "Zapier", "CRM sync", "Old dashboard", "Staging")
+_SCOPES = (
+    ["all:all"],
+    ["all:read"],
+    ["leads:read", "campaigns:read"],
+    ["accounts:all"],
+)
+_ROLES = ("owner", "admin", "editor", "editor", "view", "client")
+_PERMISSIONS = ("dashboard.view", "campaigns.view", "analytics.view", "unibox.all")
+_STATES = ("accepted", "pending", "accepted", "rejected")
+_CLIENTS = ("Northwind", "Bäckerei Lang", "Harbor & Sons", "Quill Freight")
+_PLACES = (("US", "Denver", "+1303"), ("US", "Austin", "+1512"), ("GB", "Leeds", "+44"))
+
+# The moments of billing are seconds since 1970, those of everything else text.
+_PERIOD_END = (NEWEST + 17 * _DAY) // instants.SECOND
+
+
+def _has(row: Row, *fields: str, text: str) -> bool:
+    """Tell whether one of some fields contains a text."""
+    return any(text.casefold() in str(row.get(name, "")).casefold() for name in fields)
+
+
+class WorkspaceFamily:
+    """The workspace of the key and what belongs to it as a whole."""
+
+    def __init__(self, world: World) -> None:
+        """Belong to `world`, whose organization is this workspace."""
+        self.world = world
+        self.tables = {
+            "api_keys": Table(self._api_keys, order="id-desc"),
+            "block_list_entries": Table(
+                self._blocked,
+                order="id-desc",
+                filters={
+                    "domains_only": lambda row, value: (
+                        row["is_domain"] or value != "true"
+                    ),
+                    "search": lambda row, value: _has(row, "bl_value", text=value),
+                },
+            ),
+            "workspace_group_members": Table(self._group_members, order="id-desc"),
+            "workspace_members": Table(
+                self._members,
+                order="id-desc",
+                filters={
+                    "accepted": lambda row, value: row["accepted"] == (value == "true"),
+                    "search": lambda row, value: _has(
+                        row, "email", "name", "nickname", text=value
+                    ),
+                },
+            ),
+            "workspace": Table(self._workspace),
+            "workspace_whitelabel_domain": Table(
+                self._whitelabel, key="name", order="id-asc"
+            ),
+            "crm_phone_numbers": Table(self._phone_numbers, order="id-asc"),
+        }
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return what this family answers."""
+        tables = self.tables
+        blocked = tables["block_list_entries"]
+        group, members = tables["workspace_group_members"], tables["workspace_members"]
+        return [
+            tables["api_keys"].endpoint("/api-keys"),
+            blocked.endpoint(
+                "/block-lists-entries",
+                domains_only=Parameter("boolean"),
+                search=Parameter(),
+            ),
+            blocked.detail("/block-lists-entries/{id}"),
+            Endpoint("GET", "/workspaces/current", self._only("workspace")),
+            Endpoint(
+                "GET",
+                "/workspaces/current/whitelabel-domain",
+                self._only("workspace_whitelabel_domain"),
+            ),
+            group.endpoint("/workspace-group-members"),
+            group.detail("/workspace-group-members/{id}"),
+            members.endpoint(
+                "/workspace-members", accepted=Parameter("boolean"), search=Parameter()
+            ),
+            members.detail("/workspace-members/{id}"),
+            Endpoint(
+                "GET",
+                "/crm-actions/phone-numbers",
+                lambda _: tables["crm_phone_numbers"].rows,
+            ),
+            Endpoint("GET", "/workspace-billing/plan-details", self._plan),
+            Endpoint(
+                "GET", "/workspace-billing/subscription-details", self._subscriptions
+            ),
+        ]
+
+    # What is answered
+
+    def _only(self, name: str) -> Callable[[Call], Row]:
+        """Return what answers with the one row of a table, if it has one."""
+
+        def answer(_: Call) -> Row:
+            for row in self.tables[name].rows:
+                return row
+            raise RefusedError(404, "Resource not found")
+
+        return answer
+
+    def _plan(self, _: Call) -> Row:
+        draw = Draw(self.world.seed, "plan")
+        terms = {"interval": "month", "current_period_end": _PERIOD_END}
+        leads = len(self.world.tables["leads"])
+        return {
+            "organization_id": self.world.organization,
+            "organization_name": _NAME,
+            "subscriptions": {
+                "outreach": {
+                    "plan_name": "Hypergrowth",
+                    "product_id": "pid_hg_v1",
+                    "price_in_dollars": 97,
+                    "addons_qty": 1,
+                    "base_lead_limit": 25000,
+                    "total_lead_limit": 50000,
+                    "current_lead_count": leads,
+                    "cancel_at_time": None,
+                    **terms,
+                },
+                "credits": {
+                    "plan_name": "Growth credits",
+                    "product_id": "pid_gic_v1",
+                    "price_in_dollars": 47,
+                    "total_credits": 2000,
+                    "available_credits": draw.below(2000),
+                    "cancel_at_time": _PERIOD_END,
+                    **terms,
+                },
+                "inbox_placement": {
+                    "plan_name": "Growth",
+                    "product_id": "pid_ip_g",
+                    "price_in_dollars": 47,
+                    "available_credits": None,
+                    "plan_limit": None,
+                    **terms,
+                },
+            },
+            "addons": {
+                "outreach": {
+                    "product_id": "pid_addon_25kl_v1",
+                    "unit_lead_limit": 25000,
+                    "existing_quantity": 1,
+                    "max_quantity": 20,
+                    "interval": "month",
+                    "can_purchase": True,
+                    "purchase_blocked_reason": None,
+                    "annual_discount_percent": 20,
+                    "monthly_pricing_tiers": [
+                        {"from_quantity": 1, "to_quantity": 4, "price_in_dollars": 30},
+                        {
+                            "from_quantity": 5,
+                            "to_quantity": None,
+                            "price_in_dollars": 25.5,
+                        },
+                    ],
+                }
+            },
+        }
+
+    def _subscriptions(self, _: Call) -> Row:
+        rows = (
+            ("pid_hg_v1", "prt_outreach", "plt_primary", 1, 97, None),
+            ("pid_addon_25kl_v1", "prt_outreach", "plt_addon", 1, 30, None),
+            ("pid_gic_v1", "prt_leadfinder", "plt_primary", 1, 47, _PERIOD_END),
+        )
+        return {
+            "subscriptions": [
+                {
+                    "workspace_id": self.world.organization,
+                    "interval": "month",
+                    "product_id": product,
+                    "product_type": kind,
+                    "plan_type": plan,
+                    "quantity": quantity,
+                    "price_in_dollars": price,
+                    "price_id": f"price_{product[4:]}_month",
+                    "current_period_end": _PERIOD_END,
+                    "cancel_at_time": cancelled,
+                }
+                for product, kind, plan, quantity, price, cancelled in rows
+            ],
+            "all_subs_cancelled": False,
+        }
+
+    # The rows
+
+    def _workspace(self) -> Iterator[Row]:
+        yield {
+            "id": self.world.organization,
+            "timestamp_created": instants.write(NEWEST - 1400 * _DAY),
+            "timestamp_updated": instants.write(NEWEST - 3 * _DAY),
+            "scheduled_for_removal_at": None,
+            "owner": self.world.users[0],
+            "name": _NAME,
+            "plan_id": "pid_hg_v1",
+            "plan_id_bundle": None,
+            "plan_id_website_visitor": None,
+            "plan_id_crm": "pid_crm_g",
+            "plan_id_inbox_placement": "pid_ip_g",
+            "plan_id_leadfinder": "pid_gic_v1",
+            "plan_id_verification": {
+                "quantity": 10000,
+                "product_id": "pid_verify_v1_monthly",
+                "timestamp_updated": instants.write(NEWEST - 40 * _DAY),
+            },
+            "add_unsub_to_block": True,
+            "default_opportunity_value": 1200,
+            "org_logo_url": None,
+            "org_client_domain": _DOMAIN,
+        }
+
+    def _whitelabel(self) -> Iterator[Row]:
+        yield {
+            "name": _DOMAIN,
+            "verified": False,
+            "verification": [
+                {
+                    "type": "TXT",
+                    "domain": f"_check.{_DOMAIN}",
+                    "value": "token-of-the-domain",
+                    "reason": "pending_domain_verification",
+                }
+            ],
+        }
+
+    def _api_keys(self) -> Iterator[Row]:
+        """Invent keys, the first of which is the one that opens the sandbox."""
+        for number in range(API_KEYS):
+            draw = Draw(self.world.seed, "api key", number)
+            identity = Draw(self.world.seed, "api key", number, "id").uuid4()
+            secret = f"{CANARY_KEY}-{number}-{draw.below(10**12):012d}"
+            if number == 0:
+                secret = getattr(self.world, "key", api_key(self.world.seed))
+                identity = _owner(secret) or identity
+            created = NEWEST - (20 + draw.below(900)) * _DAY
+            yield {
+                "id": identity,
+                "name": _PURPOSES[number % len(_PURPOSES)],
+                "scopes": list(draw.of(_SCOPES)) if number else ["all:read"],
+                "key": secret,
+                "organization_id": self.world.organization,
+                "timestamp_created": instants.write(created),
+                "timestamp_updated": instants.write(created + draw.below(20) * _DAY),
+            }
+
+    def _blocked(self) -> Iterator[Row]:
+        for number in range(BLOCKED):
+            draw = Draw(self.world.seed, "blocked", number)
+            domain = draw.once_in(2)
+            place = f"blocked{number}.example.{draw.of(('com', 'net', 'org'))}"
+            age = draw.below(700 * 24 * 3600)
+            yield {
+                "id": Draw(self.world.seed, "blocked", number, "id").uuid4(),
+                "timestamp_created": instants.write(NEWEST - age * instants.SECOND),
+                "organization_id": self.world.organization,
+                "bl_value": place if domain else f"stop+{number}@{place}",
+                "is_domain": domain,
+            }
+
+    def _group_members(self) -> Iterator[Row]:
+        for number in range(GROUP_MEMBERS):
+            draw = Draw(self.world.seed, "group member", number)
+            created = NEWEST - (50 + draw.below(500)) * _DAY
+            row: Row = {
+                "id": Draw(self.world.seed, "group member", number, "id").uuid4(),
+                "admin_workspace_id": self.world.organization,
+                "sub_workspace_id": Draw(self.world.seed, "client", number).uuid4(),
+                "status": _STATES[number % len(_STATES)],
+                "timestamp_created": instants.write(created),
+                "timestamp_updated": instants.write(created + draw.below(50) * _DAY),
+            }
+            if row["status"] == "accepted":
+                row["sub_workspace_name"] = _CLIENTS[number % len(_CLIENTS)]
+                row["admin_workspace_name"] = _NAME
+            yield row
+
+    def _members(self) -> Iterator[Row]:
+        """Invent one member for each of the world's users, and some invited ones."""
+        owner, *others = self.world.users
+        invited = [
+            Draw(self.world.seed, "invited", number).uuid4()
+            for number in range(INVITED)
+        ]
+        for number, user in enumerate([owner, *others, *invited]):
+            draw = Draw(self.world.seed, "member", number)
+            first, last = _PEOPLE[number % len(_PEOPLE)]
+            accepted = user not in invited
+            row: Row = {
+                "id": Draw(self.world.seed, "member", number, "id").uuid4(),
+                "email": f"member{number}@example.com",
+                "user_id": user,
+                "role": _ROLES[number % len(_ROLES)] if accepted else "view",
+                "timestamp_created": instants.write(
+                    NEWEST - (10 * number + draw.below(900)) * _DAY
+                ),
+                "workspace_id": self.world.organization,
+                "accepted": accepted,
+            }
+            if accepted:
+                row["name"] = {"first": first, "last": last}
+                row["user_email"] = row["email"]
+            if user != owner:
+                row["issuer_id"] = owner
+                row["permissions"] = list(_PERMISSIONS[: draw.below(5)]) or None
+            if draw.once_in(3):
+                row["nickname"] = f"{first} (DACH)"
+            yield row
+
+    def _phone_numbers(self) -> Iterator[Row]:
+        for number in range(PHONE_NUMBERS):
+            draw = Draw(self.world.seed, "phone number", number)
+            country, place, prefix = _PLACES[number % len(_PLACES)]
+            created = NEWEST - (30 + draw.below(300)) * _DAY
+            yield {
+                "id": Draw(self.world.seed, "phone number", number, "id").uuid4(),
+                "timestamp_created": instants.write(created),
+                "organization_id": self.world.organization,
+                "phone_number": f"{prefix}5550{100 + draw.below(100)}",
+                "country": country,
+                "locality": place,
+                "subscription_id": f"sub_{draw.below(10**9):09d}",
+                "twilio_sid": f"PN{draw.below(10**16):032d}",
+                "renewal_date": instants.write(NEWEST + (number + 4) * _DAY)[:10],
+                "price": 3.5,
+            }
+
+
+def _owner(key: str) -> str:
+    """Return the id that a key begins with, if it has the form of Instantly's."""
+    try:
+        return base64.b64decode(key, validate=True).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""

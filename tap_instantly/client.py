@@ -1,10 +1,11 @@
-"""Client: one page of one endpoint."""
+"""Client: one request, and the page that answers it."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import typing as t
+from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
@@ -16,7 +17,7 @@ from singer_sdk.exceptions import FatalAPIError
 
 from tap_instantly.errors import api_error
 from tap_instantly.pacing import Pacer
-from tap_instantly.records import Page
+from tap_instantly.pages import PAGED, Answer, Page
 from tap_instantly.retrying import RETRIABLE, is_broken, waits
 from tap_instantly.settings import is_loopback
 
@@ -43,6 +44,29 @@ take thirty times as much memory."""
 
 SHORTEST_SECRET = 12
 """Characters of a key that do not come about in an answer by chance."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one request asks for.
+
+    Attributes:
+        path: The endpoint, from `api_url` on; `{name}` stands for one of the places.
+        scope: What the key must be allowed for it.
+        method: GET, or POST where Instantly wants what is asked for in a body.
+        places: What is put into the path, ready for a URL.
+        parameters: The query of a GET, the JSON body of a POST.
+        answer: Where the rows are in what comes back.
+        never_emitted: Fields that are forgotten at once, because they hold secrets.
+    """
+
+    path: str
+    scope: str
+    method: str = "GET"
+    places: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, t.Any] = field(default_factory=dict)
+    answer: Answer = PAGED
+    never_emitted: tuple[str, ...] = ()
 
 
 class BearerAuth(requests.auth.AuthBase):
@@ -76,20 +100,11 @@ class Client:
         """Keep the settings; nothing is sent before the first page is asked for."""
         self._config = config
 
-    def get(
-        self,
-        path: str,
-        params: Mapping[str, t.Any],
-        *,
-        scope: str,
-        on_retry: Callable[[Details], None],
-    ) -> Page:
+    def read(self, request: Request, *, on_retry: Callable[[Details], None]) -> Page:
         """Get a page, trying again where that may help.
 
         Args:
-            path: The endpoint, from `api_url` on.
-            params: Query parameters; None leaves one out.
-            scope: What the key must be allowed for it.
+            request: What is asked for.
             on_retry: Called before each wait, with its seconds and the exception.
 
         Raises:
@@ -99,7 +114,7 @@ class Client:
             waits, RETRIABLE, on_backoff=on_retry, jitter=None, logger=None
         )
         try:
-            return retry(self._get)(path, params, scope)
+            return retry(self._read)(request)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Its own text would be long, and might repeat parts of the request.
             reason = type(error).__name__
@@ -109,25 +124,31 @@ class Client:
             msg = f"{self._url}{what} ({reason}); check the network"
             raise FatalAPIError(msg) from error
 
-    def _get(self, path: str, params: Mapping[str, t.Any], scope: str) -> Page:
-        body = self._answer(path, params, scope)
+    def _read(self, request: Request) -> Page:
+        body = self._ask(request)
+        page = Page.read(body, request.answer)
+        if request.never_emitted:
+            page = page.without(request.never_emitted)
         key = self._config["api_key"]
-        if len(key) >= SHORTEST_SECRET and key.encode() in body:
+        if len(key) >= SHORTEST_SECRET and key.encode() in body and page.holds(key):
             msg = "the answer repeats the API key, so it is not passed on; report it"
             raise FatalAPIError(msg)
-        return Page.read(body)
+        return page
 
-    def _answer(self, path: str, params: Mapping[str, t.Any], scope: str) -> bytes:
-        self._pacer.wait(path)
-        with self._session.get(
-            self._url + path,
-            params=params,
+    def _ask(self, request: Request) -> bytes:
+        self._pacer.wait(request.path)
+        is_read = request.method == "GET"
+        with self._session.request(
+            request.method,
+            self._url + request.path.format_map(request.places),
+            params=request.parameters if is_read else None,
+            json=None if is_read else request.parameters,
             timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
             allow_redirects=False,
             stream=True,
         ) as response:
             if response.status_code != HTTPStatus.OK:
-                raise api_error(response, path, scope)
+                raise api_error(response, request.path, request.scope)
             return _body(response)
 
     @cached_property

@@ -22,6 +22,7 @@ from singer_sdk.exceptions import (
     SingerSDKError,
 )
 from singer_sdk.singerlib import Catalog
+from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_instantly.errors import explain
 from tap_instantly.records import shown
@@ -45,7 +46,8 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.plugin_base import _ConfigInput
 
-    from tap_instantly.stream import InstantlyStream, Tally
+    from tap_instantly.stream import InstantlyStream
+    from tap_instantly.tally import Tally
 
 _T = t.TypeVar("_T")
 
@@ -191,7 +193,15 @@ class CommandLineTap(Tap):
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
         try:
-            super().cb_test(ctx, param, value)
+            if value != CliTestOptionValue.All.value:
+                super().cb_test(ctx, param, value)
+                return
+            # The SDK would try all streams; these are what a run reads by default.
+            given = ctx.params["config"]
+            tap = cls(config=given.config, parse_env_config=given.parse_env)
+            chosen = [stream for stream in tap.streams.values() if stream.selected]
+            tap.run_sync_dry_run(streams=chosen)
+            ctx.exit()
         except ConfigValidationError as error:
             cls._stop(*error.errors)
         except SingerSDKError as error:

@@ -41,6 +41,14 @@ class StuckError(FatalAPIError):
         )
 
 
+class NotFoundError(FatalAPIError):
+    """A thing that Instantly does not have, or has no more."""
+
+
+class TooLargeError(FatalAPIError):
+    """A request for more than Instantly answers at once."""
+
+
 class MisfitError(FatalSyncError):
     """A value that the schema does not allow and that cannot be converted to fit."""
 
@@ -100,10 +108,6 @@ EXPLANATIONS: dict[int, str] = {
     HTTPStatus.NOT_FOUND: (
         "there is no such endpoint; see that `api_url` is right and ends in /api/v2"
     ),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
-        "Instantly finds that the request asks for too much; "
-        "see whether a newer version of tap-instantly asks for less"
-    ),
     HTTPStatus.TOO_MANY_REQUESTS: (
         "the workspace's request quota stays spent; "
         "run again when its other tools send less"
@@ -120,6 +124,13 @@ TRANSIENT = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_EARLY,
     HTTPStatus.TOO_MANY_REQUESTS,
+}
+
+
+TOO_LARGE = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.REQUEST_URI_TOO_LONG,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
 }
 
 
@@ -147,23 +158,45 @@ def api_error(
         what = _explain_forbidden(response, scope)
     elif response.is_redirect:
         what = "the request is redirected to another address; correct `api_url`"
+    elif status in TOO_LARGE:
+        what = (
+            "Instantly finds that the request asks for too much; "
+            "see whether a newer version of tap-instantly asks for less"
+        )
     elif later and status != HTTPStatus.TOO_MANY_REQUESTS:
         what = "Instantly has a fault of its own; run again later"
     else:
         what = EXPLANATIONS.get(status, UNKNOWN)
     msg = f"HTTP {status} from {path}: {what}"
-    return RetriableAPIError(msg, response) if later else FatalAPIError(msg)
+    if later:
+        return RetriableAPIError(msg, response)
+    if status in TOO_LARGE:
+        return TooLargeError(msg)
+    if status == HTTPStatus.NOT_FOUND and _is_about_a_thing(response):
+        return NotFoundError(msg)
+    return FatalAPIError(msg)
+
+
+def _content(response: requests.Response) -> object:
+    """Return what the API says of an error; None if it is not the API that says it."""
+    try:
+        return json.loads(next(response.iter_content(2**16)))
+    except (OSError, RecursionError, StopIteration, ValueError):
+        return None
+
+
+def _is_about_a_thing(response: requests.Response) -> bool:
+    """Tell a thing that is missing from an endpoint that is missing."""
+    content = _content(response)
+    message = content.get("message") if isinstance(content, dict) else "Route"
+    return not str(message).startswith("Route")
 
 
 def _explain_forbidden(response: requests.Response, scope: str) -> str:
     """Tell a key that lacks a scope from a request that the edge has refused."""
-    try:
-        is_of_api = isinstance(json.loads(next(response.iter_content(2**16))), dict)
-    except (OSError, RecursionError, StopIteration, ValueError):
-        is_of_api = False
-    if is_of_api:
+    if isinstance(_content(response), dict):
         return (
-            "the key lacks a scope; "
+            "the key lacks a scope, or the plan this feature; "
             f"give it `{scope}` or `all:read` in Instantly's settings"
         )
     return (

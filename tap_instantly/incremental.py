@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 from dateutil.parser import isoparse
 
 from tap_instantly.errors import BookmarkError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+DAY = timedelta(days=1)
+MILLISECOND = timedelta(milliseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 
 
 def instant(text: str) -> datetime:
@@ -53,9 +62,77 @@ class Window:
             self.until is None or moment < self.until
         )
 
+    @property
+    def in_whole_days(self) -> Window:
+        """The days (UTC) that it touches."""
+        return Window(self.since and midnight(self.since), self.until)
+
     def begins_after(self, moment: datetime | None) -> bool:
         """Tell whether nothing as old as this instant is read."""
         return moment is not None and self.since is not None and moment < self.since
+
+
+@dataclass(frozen=True)
+class TimeFilter:
+    """The parameters by which the server itself selects a stretch of time.
+
+    Whether it counts their edges in is mostly unknown, so a bit more is asked for.
+
+    Attributes:
+        since: The parameter with the beginning.
+        until: The parameter with the end.
+        by_day: Whether they take calendar days (`2026-09-01`), rather than instants.
+        longest: How many days may be asked for at once; None for any number.
+    """
+
+    since: str
+    until: str
+    by_day: bool = True
+    longest: int | None = None
+
+    def parameters(self, window: Window) -> dict[str, str]:
+        """Return what to send so as to be given at least the rows of a window."""
+        sent = {}
+        if window.since is not None:
+            sent[self.since] = self._text(
+                window.since - MILLISECOND * (not self.by_day)
+            )
+        if window.until is not None:
+            more = DAY - MICROSECOND if self.by_day else MILLISECOND
+            sent[self.until] = self._text(window.until + more)
+        return sent
+
+    def _text(self, moment: datetime) -> str:
+        moment = moment.astimezone(timezone.utc)
+        if self.by_day:
+            return moment.date().isoformat()
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def pieces(self, window: Window, now: datetime) -> Iterator[Window]:
+        """Yield the stretches, oldest first, in which to ask for a window.
+
+        Args:
+            window: What to read; it needs a beginning if the server wants pieces.
+            now: The end, unless the window has an earlier one.
+        """
+        if self.longest is None or window.since is None:
+            yield window
+            return
+        # The server may count in the day at the end.
+        length = timedelta(days=self.longest - 1)
+        since, until = midnight(window.since), midnight(now) + DAY
+        if window.until is not None:
+            until = min(until, window.until)
+        while since < until:
+            yield Window(since, min(since + length, until))
+            since += length
+
+
+def midnight(moment: datetime) -> datetime:
+    """Return the beginning of a day (UTC)."""
+    return moment.astimezone(timezone.utc).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
 
 
 @dataclass
@@ -93,11 +170,6 @@ class Bookmark:
         except ValueError as error:
             raise BookmarkError(value) from error
 
-    @property
-    def is_ahead(self) -> bool:
-        """Whether it lies in the future, where no run has left it, and cannot hold."""
-        return bool(self.moment and self.limit and self.moment > self.limit)
-
     def advance(self, text: str, moment: datetime) -> None:
         """Move on to an instant, unless the bookmark is as far already."""
         if self.limit is not None and moment > self.limit:
@@ -105,22 +177,11 @@ class Bookmark:
         if self.moment is None or moment > self.moment:
             self.text, self.moment = text, moment
 
-    def window(
-        self, start: datetime | None, end: datetime | None, lookback: timedelta
-    ) -> Window | None:
-        """Return what a run that starts here reads, or None if that is nothing.
-
-        Args:
-            start: Nothing older is read.
-            end: Nothing as new is read.
-            lookback: How much before the bookmark is read again.
-        """
+    def before(self, lookback: timedelta) -> datetime | None:
+        """Return the instant from which on rows are read; None for all of them."""
         if self.moment is None:
-            return Window(start, end)
-        if end is not None and self.moment >= end:
             return None
         try:
-            since = self.moment - lookback
+            return self.moment - lookback
         except OverflowError:  # before the first year
-            return Window(start, end)
-        return Window(since if start is None else max(since, start), end)
+            return None

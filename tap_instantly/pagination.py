@@ -14,19 +14,23 @@ from collections import deque
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 
 from tap_instantly.errors import StuckError
-from tap_instantly.incremental import instant
+from tap_instantly.incremental import MILLISECOND, instant
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from singer_sdk.helpers.types import Record
 
-    from tap_instantly.records import Page
+    from tap_instantly.pages import Page
 
 PAGE_SIZE = 100
 """Rows a request asks for: the most that the API gives; for more it gives none."""
 
-MILLISECOND = timedelta(milliseconds=1)
+SLACK = timedelta(minutes=1)
+"""How far a row of an oldest-first list may lie before one that has come already.
+
+Received e-mails trail the order of their ids by up to half a minute.
+"""
 
 STEPS_BY_TIME = 1
 """Steps down in time that prove a list newest first if its cursor is a timestamp.
@@ -70,6 +74,8 @@ class Walk:
         self.on_unreachable = on_unreachable
         self._rises = self._falls = 0
         self._last: datetime | None = None
+        self._newest: datetime | None = None
+        self._deepest = timedelta()
         self._edge: datetime | None = None
         self._seen: dict[tuple[object, ...], datetime | None] = {}
         self._firsts: set[int] = set()
@@ -94,6 +100,11 @@ class Walk:
         """Whether the rows so far prove that all rows to come are older."""
         steps = STEPS_BY_ID if self._edge is None else STEPS_BY_TIME
         return self._falls >= steps and not self._rises
+
+    @property
+    def is_oldest_first(self) -> bool:
+        """Whether all rows so far speak for it that none to come is older by much."""
+        return self._rises > self._falls and self._deepest <= SLACK
 
     def _take(self, page: Page) -> list[Record]:
         """Return the new rows of a page, and remember what the next may repeat."""
@@ -123,6 +134,10 @@ class Walk:
         if moment and self._last:
             self._rises += moment > self._last
             self._falls += moment < self._last
+            if moment < self._last and self._newest:
+                self._deepest = max(self._deepest, self._newest - moment)
+        if moment and (self._newest is None or moment > self._newest):
+            self._newest = moment
         self._last = moment or self._last
 
     @property

@@ -1,17 +1,17 @@
-"""A page's bytes into records that fit the stream's schema."""
+"""Rows as they came into records that fit the stream's schema."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
 import typing as t
-from dataclasses import dataclass
+from datetime import time
 
 from singer_sdk.exceptions import FatalSyncError
 
-from tap_instantly.errors import MalformedPageError, MisfitError
+from tap_instantly.errors import MisfitError
 from tap_instantly.incremental import instant
+from tap_instantly.pages import load
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,58 +23,6 @@ RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)",
     re.ASCII,
 )
-
-
-@dataclass(frozen=True)
-class Page:
-    """One answer of a list endpoint.
-
-    Attributes:
-        rows: The records, as they came.
-        cursor: What asks for the page after this one, or None if there is none.
-    """
-
-    rows: list[Record]
-    cursor: str | None
-
-    @classmethod
-    def read(cls, body: bytes) -> Page:
-        """Read the body of an answer: `{"items": [...], "next_starting_after": ...}`.
-
-        Raises:
-            MalformedPageError: If it is anything else; the text says what.
-        """
-        try:
-            page = _load(body)
-        except (ValueError, RecursionError) as error:
-            msg = "is not JSON"
-            raise MalformedPageError(msg) from error
-        if not isinstance(page, dict) or not isinstance(page.get("items"), list):
-            msg = "has no list of `items`"
-            raise MalformedPageError(msg)
-        rows, cursor = page["items"], page.get("next_starting_after")
-        if not all(isinstance(row, dict) for row in rows):
-            msg = "has `items` that are no objects"
-            raise MalformedPageError(msg)
-        if not isinstance(cursor, str | None):
-            msg = "has a `next_starting_after` that is no text"
-            raise MalformedPageError(msg)
-        if cursor and re.search("[\ud800-\udfff]", cursor):
-            msg = "has a `next_starting_after` that no URL can carry"
-            raise MalformedPageError(msg)
-        return cls(rows, cursor or None)
-
-
-def _load(text: str | bytes) -> object:
-    return json.loads(text, parse_float=_finite, parse_constant=_finite)
-
-
-def _finite(text: str) -> float:
-    """Read a number; refuse NaN and the infinities, which JSON cannot write again."""
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(text)
-    return number
 
 
 class Fitter:
@@ -188,7 +136,7 @@ def fit(value: object, schema: dict[str, t.Any]) -> object:
     if isinstance(value, list) and "items" in schema:
         return [fit(item, schema["items"]) for item in value]
     if "format" in schema:
-        return _date_time(value)
+        return _date(value) if schema["format"] == "date" else _date_time(value)
     return _convert(value, _types(schema))
 
 
@@ -234,9 +182,17 @@ def _date_time(text: object) -> str:
     return text
 
 
+def _date(text: object) -> str:
+    """Return a calendar day; an instant is one if it is a midnight."""
+    moment = instant(_date_time(text))
+    if moment.time() != time.min:
+        raise ValueError(text)
+    return moment.date().isoformat()
+
+
 def _number(text: str) -> int | float:
     """Return the number that a text spells as JSON would."""
-    number = _load(text)
+    number = load(text)
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         raise ValueError(text)  # noqa: TRY004 (every misfit is a ValueError here)
     return number

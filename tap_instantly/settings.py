@@ -57,7 +57,8 @@ SETTINGS = th.PropertiesList(
         title="Lookback in days",
         description=(
             "How many days before its bookmark an incremental run reads again, "
-            "to catch edits of recent rows."
+            "to catch edits of recent rows. Daily figures, which change for weeks, "
+            "are read again for 28 days at least."
         ),
     ),
     th.Property(

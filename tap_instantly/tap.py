@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import typing as t
 
-from tap_instantly import streams
 from tap_instantly.client import Client
 from tap_instantly.command_line import CommandLineTap
+from tap_instantly.streams import STREAMS
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -15,6 +15,8 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
+    from singer_sdk import Stream
+
     from tap_instantly.stream import InstantlyStream
 
 
@@ -26,7 +28,16 @@ class TapInstantly(CommandLineTap):
     @override
     def discover_streams(self) -> list[InstantlyStream]:
         client = Client(self.config)
-        return [
-            streams.LeadLabelsStream(self, client),
-            streams.LeadListsStream(self, client),
-        ]
+        return [stream(self, client) for stream in STREAMS]
+
+    @property
+    @override
+    def streams(self) -> dict[str, Stream]:
+        """The streams, parents before those that ask about their rows.
+
+        The SDK sorts them by name.
+        """
+        if self._streams is None:
+            found = {type(stream): stream for stream in super().streams.values()}
+            self._streams = {found[kind].name: found[kind] for kind in STREAMS}
+        return self._streams

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import UNHURRIED
+from tap_instantly.streams import STREAMS
+from tests.conftest import HEART, HEART_FILE, UNHURRIED
 
 if t.TYPE_CHECKING:
     from tap_instantly.sandbox import Sandbox
     from tests.conftest import Command, Json, Output
 
-STREAMS = ["lead_labels", "lead_lists"]
 SETTINGS = {
     "api_key": None,
     "start_date": None,
@@ -144,10 +144,9 @@ def test_connection(tap: Command, sandbox: Sandbox) -> None:
     """With a good key, `--test` succeeds and reports no error."""
     done = tap("--test", sandbox=sandbox)
     assert done.exit_code == 0
-    assert {request.path for request in sandbox.requests} == {
-        "/api/v2/lead-labels",
-        "/api/v2/lead-lists",
-    }
+    asked = {request.path.removeprefix("/api/v2") for request in sandbox.requests}
+    chosen = {stream.path for stream in STREAMS if stream.selected_by_default}
+    assert asked == chosen
     assert "Traceback" not in done.stderr
 
 
@@ -198,13 +197,15 @@ def test_discover(tmp_path: Path) -> None:
     done = command("--discover", cwd=tmp_path)
     assert done.returncode == 0
     streams = json.loads(done.stdout)["streams"]
-    assert sorted(stream["tap_stream_id"] for stream in streams) == STREAMS
+    names = [stream["tap_stream_id"] for stream in streams]
+    assert len(set(names)) == len(names) == len(STREAMS)
     for stream in streams:
-        assert stream["key_properties"] == ["id"]
-        assert stream["replication_key"] == "timestamp_created"
-        assert stream["replication_method"] == "INCREMENTAL"
         properties = stream["schema"]["properties"]
-        assert {"id", "timestamp_created"} <= properties.keys()
+        assert set(stream["key_properties"]) <= properties.keys()
+        if stream["tap_stream_id"] in HEART:
+            assert stream["key_properties"] == ["id"]
+            assert stream["replication_key"] == "timestamp_created"
+            assert stream["replication_method"] == "INCREMENTAL"
         assert all(each["description"].strip() for each in properties.values())
         breadcrumbs = [tuple(entry["breadcrumb"]) for entry in stream["metadata"]]
         assert () in breadcrumbs
@@ -265,11 +266,12 @@ def test_catalog_with_a_schema_that_is_none(tap: Command, sandbox: Sandbox) -> N
 
 
 A_HUNDRED_RUNS = """
-import threading
+import sys, threading
 from click.testing import CliRunner
 from tap_instantly.tap import TapInstantly
 def run():
-    assert CliRunner().invoke(TapInstantly.cli, []).exit_code == 0
+    arguments = ["--catalog", sys.argv[1]]
+    assert CliRunner().invoke(TapInstantly.cli, arguments).exit_code == 0
     return threading.active_count()
 first = run()
 assert {run() for _ in range(100)} == {first}
@@ -283,6 +285,6 @@ def test_a_hundred_commands_in_one_process(sandbox: Sandbox) -> None:
         "TAP_INSTANTLY_API_URL": sandbox.url,
         "TAP_INSTANTLY_MAX_REQUESTS_PER_MINUTE": str(UNHURRIED),
     }
-    command = [sys.executable, "-c", A_HUNDRED_RUNS]
+    command = [sys.executable, "-c", A_HUNDRED_RUNS, str(HEART_FILE)]
     done = subprocess.run(command, env=env, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr

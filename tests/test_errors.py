@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tap_instantly.sandbox import Sandbox
-from tests.conftest import Output
+from tests.conftest import HEART_FILE, Output
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +116,7 @@ def malformed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
         with Sandbox(labels=3, lists=2, strict=True) as sandbox:
             sandbox.fail("/lead-labels", case[0], body=case[1])
             done = subprocess.run(
-                [COMMAND, f"--state={state}"],
+                [COMMAND, f"--state={state}", f"--catalog={HEART_FILE}"],
                 env=environment(sandbox),
                 capture_output=True,
                 text=True,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator, FormatChecker
 
 from tap_instantly.tap import TapInstantly
-from tests.conftest import UNHURRIED, Output
+from tests.conftest import HEART, UNHURRIED, Output, catalog_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +99,7 @@ def check_survived(
     caplog.clear()
     config = {"api_key": KEY, "api_url": url, "max_requests_per_minute": UNHURRIED}
     with contextlib.redirect_stdout(io.StringIO()) as stdout:
-        tap = TapInstantly(config=config)
+        tap = TapInstantly(config=config, catalog=catalog_of(*HEART))
         tap.sync_all()
     assert len(Server.requests) < MOST_REQUESTS
     check_records(Output(stdout.getvalue()))

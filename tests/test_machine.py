@@ -41,11 +41,11 @@ from hypothesis.stateful import (
 from tap_instantly.sandbox import Sandbox, instants
 from tap_instantly.stream import InstantlyStream
 from tap_instantly.tap import TapInstantly
-from tests.conftest import UNHURRIED, Json
+from tests.conftest import HEART, UNHURRIED, Json, catalog_of
 from tests.target import Target, bookmark
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     import pytest
 
@@ -141,7 +141,6 @@ class Machine(RuleBasedStateMachine):
     """A workspace that people work in, a tap that reads it, a target that it fills."""
 
     sandbox: t.ClassVar[Sandbox]
-    full_table: t.ClassVar[Json]
 
     def __init__(self) -> None:
         """Begin with empty lists, an empty target and no state."""
@@ -291,7 +290,7 @@ class Machine(RuleBasedStateMachine):
         tap = ClockedTap(
             config={"max_requests_per_minute": UNHURRIED, **config},
             state=json.loads(json.dumps(state)),
-            catalog=self.full_table if is_full else None,
+            catalog=catalog_of(*HEART, method="FULL_TABLE" if is_full else None),
         )
         last, is_gentle = end or (sys.maxsize, False)
         output = Output(tap, last if is_gentle else sys.maxsize)
@@ -367,7 +366,6 @@ class Machine(RuleBasedStateMachine):
 def test_nothing_is_lost(
     monkeypatch: pytest.MonkeyPatch,
     pytestconfig: pytest.Config,
-    full_table: Callable[[], Json],
 ) -> None:
     """Run the machine; HYPOTHESIS_PROFILE=nightly runs it much more often."""
     monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
@@ -383,6 +381,5 @@ def test_nothing_is_lost(
         print_blob=True,
         suppress_health_check=list(HealthCheck),
     )
-    Machine.full_table = full_table()
     with Sandbox(labels=0, lists=0, strict=True) as Machine.sandbox:
         run_state_machine_as_test(seed(number)(Machine), settings=profile)

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from tap_instantly.sandbox import Sandbox
+from tap_instantly.streams import STREAMS
 from tap_instantly.tap import TapInstantly
 from tests.conftest import Json
 
@@ -47,7 +48,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """Return an Instantly API with a few pages of rows."""
-    with Sandbox(labels=230, lists=40, strict=True) as sandbox:
+    with Sandbox(labels=230, lists=40, emails=40, strict=True) as sandbox:
         yield sandbox
 
 
@@ -106,6 +107,12 @@ def loaded(columns: list[str], rows: list[tuple[t.Any, ...]]) -> Rows:
     return table
 
 
+def requests_for_lists(sandbox: Sandbox) -> int:
+    """Return how many requests the labels and the lists have taken."""
+    paths = [request.path.removeprefix("/api/v2") for request in sandbox.requests]
+    return paths.count("/lead-labels") + paths.count("/lead-lists")
+
+
 def check_three_runs(
     sandbox: Sandbox,
     update: Callable[[], object],
@@ -125,7 +132,7 @@ def check_three_runs(
     sandbox.requests.clear()
     update()
     check()
-    assert len(sandbox.requests) == 3
+    assert requests_for_lists(sandbox) == 3
     sandbox.labels.edit(sandbox.labels.rows[100]["id"], label="Renamed")
     sandbox.labels.delete(sandbox.labels.rows[0]["id"])
     sandbox.labels.delete(sandbox.labels.rows[-1]["id"])
@@ -135,7 +142,7 @@ def check_three_runs(
     sandbox.requests.clear()
     update()
     check()
-    assert len(sandbox.requests) == 2
+    assert requests_for_lists(sandbox) == 2
 
 
 @needs_old_duckdb
@@ -166,9 +173,12 @@ def test_duckdb(project: Path, sandbox: Sandbox, meltano: Meltano) -> None:
     assert types["lead_labels", "use_with_ai"] == "BOOLEAN"
     assert types["lead_labels", "access_grants"] == "JSON"
     assert types["lead_lists", "has_enrichment_task"] == "BOOLEAN"
-    tables = meltano("invoke", "duckdb:tables").split()
-    counts = {"lead_labels": len(sandbox.labels), "lead_lists": len(sandbox.lists)}
-    assert dict(zip(tables[::2], map(int, tables[1::2]), strict=True)) == counts
+    words = meltano("invoke", "duckdb:tables").split()
+    counts = dict(zip(words[::2], map(int, words[1::2]), strict=True))
+    assert counts.keys() == {s.name for s in STREAMS if s.selected_by_default}
+    assert counts["lead_labels"] == len(sandbox.labels)
+    assert counts["lead_lists"] == len(sandbox.lists)
+    assert counts["leads"] == len(sandbox.tables["leads"].rows)
 
 
 def test_postgres(sandbox: Sandbox, meltano: Meltano, tmp_path: Path) -> None:
@@ -225,3 +235,10 @@ def test_settings_are_those_of_the_tap() -> None:
     assert sorted(extractor["capabilities"]) == sorted(
         capability.value for capability in TapInstantly.capabilities
     )
+
+
+def test_selection_is_that_of_the_tap() -> None:
+    """Meltano would select all streams, also those that many workspaces lack."""
+    definition = yaml.safe_load((REPOSITORY / "meltano.yml").read_text())
+    chosen = [f"{stream.name}.*" for stream in STREAMS if stream.selected_by_default]
+    assert definition["plugins"]["extractors"][0]["select"] == chosen

@@ -18,7 +18,7 @@ import pytest
 
 from tap_instantly import pacing
 from tap_instantly.pacing import Pacer
-from tests.conftest import sync
+from tests.conftest import HEART_FILE, sync
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def peak(labels: int) -> float:
         *(Path(sys.executable).with_name("instantly-sandbox"), "run"),
         *(f"--labels={labels}", "--lists=0", "--"),
         *(sys.executable, "-c", MEASURE),
-        Path(sys.executable).with_name("tap-instantly"),
+        *(Path(sys.executable).with_name("tap-instantly"), "--catalog", HEART_FILE),
     ]
     env = os.environ | {"TAP_INSTANTLY_MAX_REQUESTS_PER_MINUTE": "1000000"}
     done = subprocess.run(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from tap_instantly.fan_out import FanOutStream, Parent
+from tap_instantly.pages import OBJECT
 from tap_instantly.stream import InstantlyStream
 
 
@@ -23,3 +27,27 @@ class LeadListsStream(InstantlyStream):
     scope = "lead_lists:read"  # with an underscore, unlike the labels'
     primary_keys = ("id",)
     replication_key = "timestamp_created"
+
+
+class LeadListVerificationStatsStream(FanOutStream):
+    """How many leads of a list have an address that can be written to."""
+
+    name = "lead_list_verification_stats"
+    path = "/lead-lists/{list_id}/verification-stats"
+    scope = "lead_lists:read"
+    primary_keys = ("list_id",)
+    answer = OBJECT
+    parents = (Parent(LeadListsStream),)
+    stamp = "list_id"
+
+
+class LeadsStream(InstantlyStream):
+    """People who are written to: https://developer.instantly.ai/api-reference/lead/list-leads."""
+
+    name = "leads"
+    path = "/leads/list"
+    method = "POST"
+    scope = "leads:read"
+    primary_keys = ("id",)
+    replication_key = "timestamp_updated"
+    delay = timedelta(minutes=1)

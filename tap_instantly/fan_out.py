@@ -1,0 +1,244 @@
+"""FanOutStream: one request for every campaign, list, mailbox ..."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import typing as t
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from urllib.parse import quote
+
+from singer_sdk.exceptions import FatalSyncError
+
+from tap_instantly.errors import NotFoundError, TooLargeError
+from tap_instantly.incremental import DAY, Window, midnight
+from tap_instantly.pages import Page
+from tap_instantly.stream import InstantlyStream, Question
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from backoff.types import Details
+    from singer_sdk.helpers.types import Record
+
+    from tap_instantly.stream import Stretch
+
+BEGINNING = datetime(2021, 1, 1, tzinfo=timezone.utc)
+"""No figures are older: it is the year in which Instantly began."""
+
+CONNECTIONS = 8
+"""Requests that are under way at a time."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A stream whose rows are asked about.
+
+    Attributes:
+        stream: The stream.
+        key: The field that says which row is asked about.
+        types: The types of rows that can be asked about; all if there are none.
+        stamps: What the answers say further, unless Instantly says it.
+    """
+
+    stream: type[InstantlyStream]
+    key: str = "id"
+    types: frozenset[str] = frozenset()
+    stamps: Mapping[str, t.Any] = field(default_factory=dict)
+
+
+class Reply(threading.Thread):
+    """An answer that is on its way.
+
+    The threads of a pool would keep a process from ending that has failed: it waits for
+    them, and they may wait for minutes before they try again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        answer: Callable[[Question], list[Stretch]],
+        question: Question,
+    ) -> None:
+        """Ask the question, in the name of a stream."""
+        super().__init__(name=name, daemon=True)
+        self._answer, self._question = answer, question
+        self._future: Future[list[Stretch]] = Future()
+        self.start()
+
+    @override
+    def run(self) -> None:
+        try:
+            self._future.set_result(self._answer(self._question))
+        except Exception as error:  # noqa: BLE001 (it is raised where the result is)
+            self._future.set_exception(error)
+
+    def result(self) -> list[Stretch]:
+        """Wait for the answer.
+
+        Raises:
+            Exception: What went wrong with it.
+        """
+        result = self._future.result()
+        self.join()
+        return result
+
+
+class FanOutStream(InstantlyStream):
+    """A stream that Instantly gives only for one row of another stream at a time.
+
+    The requests go out side by side, and the answers are written in the order of the
+    parents.
+
+    Attributes:
+        parents: The streams whose rows are asked about.
+        stamp: The field that says on each record which row that was, and its place in
+            the path if it has one.
+        sent_as: The parameter that says it to Instantly, if the path does not.
+        batch: How many rows may be asked about at once. If more than one, Instantly
+            itself says on each record which it is about.
+        blank_keys: Key fields that Instantly leaves blank where it does not know them.
+            They are written as `unknown`, because a key is never null, which is what
+            some loaders take "" for.
+    """
+
+    parents: t.ClassVar[tuple[Parent, ...]]
+    stamp: t.ClassVar[str]
+    sent_as: t.ClassVar[str | None] = None
+    batch: t.ClassVar[int] = 1
+    blank_keys: t.ClassVar[tuple[str, ...]] = ()
+    selected_by_default = False
+    _is_given_up = False
+
+    @property
+    @override
+    def parent_types(self) -> set[type[InstantlyStream]]:
+        return {parent.stream for parent in self.parents}
+
+    # What is asked
+
+    @override
+    def questions(self, window: Window) -> Iterator[Question]:
+        parents = [row for parent in self.parents for row in self._rows(parent)]
+        if window.since is None and self._is_daily and self.time_filter:
+            # Without a beginning Instantly would choose one.
+            window = replace(window, since=BEGINNING)
+        for piece in self._pieces(window):
+            for first in range(0, len(parents), self.batch):
+                yield Question(piece, tuple(parents[first : first + self.batch]))
+
+    def _rows(self, parent: Parent) -> Iterator[Record]:
+        """Yield what is to be known of each row of a parent."""
+        streams = t.cast("Iterable[InstantlyStream]", self._tap.streams.values())
+        stream = next(stream for stream in streams if type(stream) is parent.stream)
+        seen = set()
+        for row in stream.roster:
+            value = str(row.get(parent.key) or "")
+            kind = str(row.get("type")).removesuffix(".0")
+            is_wanted = not parent.types or kind in parent.types
+            # Dots alone would lead to another endpoint.
+            if value in seen or not value.strip(".") or not is_wanted:
+                continue
+            seen.add(value)
+            yield {"key": value, "stamps": {self.stamp: value, **parent.stamps}}
+
+    def _pieces(self, window: Window) -> Iterator[Window]:
+        if self.time_filter is None:
+            return iter([window])
+        return self.time_filter.pieces(window, now=self._begun)
+
+    @override
+    def asked(self, question: Question) -> Record:
+        if self.sent_as is None:
+            return {}
+        keys = [row["key"] for row in question.parents]
+        return {self.sent_as: keys if self.batch > 1 else keys[0]}
+
+    @override
+    def places(self, question: Question) -> dict[str, str]:
+        return {self.stamp: quote(str(question.parents[0]["key"]), safe="")}
+
+    # What is answered
+
+    @override
+    def _read(self, window: Window) -> Iterator[Stretch]:
+        waiting: deque[Reply] = deque()
+        try:
+            for question in self.questions(window):
+                waiting.append(Reply(self.name, self._answer, question))
+                if len(waiting) == CONNECTIONS:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            self._is_given_up = bool(waiting)
+
+    @override
+    def _note_retry(self, details: Details) -> None:
+        """Try nothing again whose outcome nobody waits for."""
+        if self._is_given_up:
+            raise FatalSyncError
+        super()._note_retry(details)
+
+    def _answer(self, question: Question) -> list[Stretch]:
+        """Return the whole answer to a question, which Instantly may want in parts."""
+        stretches: list[Stretch] = []
+        try:
+            stretches.extend(self._walk(question))
+        except (NotFoundError, TooLargeError) as error:
+            if stretches:  # a list that is there in part is no list that is gone
+                raise
+            halves = _halves(question, by_time=isinstance(error, TooLargeError))
+            if halves:
+                return [stretch for half in halves for stretch in self._answer(half)]
+            if isinstance(error, TooLargeError):
+                raise
+            key = question.parents[0]["key"]
+            self.logger.info(
+                "%s: skipped %s %s, for which there is nothing",
+                self.name,
+                self.stamp,
+                key,
+            )
+        return stretches
+
+    @override
+    def unfold(self, page: Page, question: Question, cursor: str | None) -> Page:
+        if self.batch > 1:
+            return page
+        stamps: Record = question.parents[0]["stamps"]
+        stamp = {self.stamp: stamps[self.stamp]}
+        rows = [{**stamps, **row, **stamp} for row in page.rows]
+        for row in rows:
+            blank = [key for key in self.blank_keys if row.get(key) in (None, "")]
+            row.update(dict.fromkeys(blank, "unknown"))
+        return Page(rows, page.cursor)
+
+
+def _halves(question: Question, *, by_time: bool) -> list[Question]:
+    """Return two smaller questions that come to the same, or none if there are none."""
+    middle = len(question.parents) // 2
+    if middle:
+        parts = question.parents[:middle], question.parents[middle:]
+        return [replace(question, parents=part) for part in parts]
+    since, until = question.window.since, question.window.until
+    if not by_time or since is None or until is None or until - since <= DAY:
+        return []
+    middle_day = _middle(since, until)
+    return [
+        replace(question, window=Window(since, middle_day)),
+        replace(question, window=Window(middle_day, until)),
+    ]
+
+
+def _middle(since: datetime, until: datetime) -> datetime:
+    """Return the midnight in the middle of at least two days."""
+    return midnight(since + (until - since) / 2 + DAY / 2)

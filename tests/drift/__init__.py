@@ -1,0 +1,1 @@
+"""How the tap's streams and Instantly's own description of its API differ."""

@@ -1,0 +1,390 @@
+"""`python -m tests.drift`, against documents that are made of the tap itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import typing as t
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from tap_instantly.fan_out import FanOutStream
+from tap_instantly.tap import TapInstantly
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tap_instantly.stream import InstantlyStream
+    from tests.conftest import Json
+
+EXPLAINED = Path(__file__).parent / "drift" / "explained.json"
+NOTHING = "0 unexplained, 0 explained"
+ONE = "1 unexplained, 0 explained"
+
+
+def documented(stream: InstantlyStream) -> Json:
+    """Return what a document says of an endpoint that is just as the tap has it."""
+    row = {"type": "object", "properties": stream.schema["properties"]}
+    names = {*dict(stream.parameters), *stream.paging("0")}
+    if stream.time_filter:
+        names |= {stream.time_filter.since, stream.time_filter.until}
+    if isinstance(stream, FanOutStream) and stream.sent_as:
+        names.add(stream.sent_as)
+    if stream.name == "warmup_analytics":
+        day = {"type": "object", "additionalProperties": row}
+        days = {"type": "object", "additionalProperties": day}
+        answer = having(email_date_data=days, aggregate_data=day)
+    else:
+        answer = {"type": "array", "items": row} if stream.answer.many else row
+    if stream.answer.at:
+        answer = having(**{stream.answer.at: answer})
+    if stream.answer.paged:
+        answer["properties"]["next_starting_after"] = {"type": "string"}
+    operation: Json = {"responses": {"200": of_json(answer)}}
+    if stream.method == "POST":
+        operation["requestBody"] = of_json(having(**{name: {} for name in names}))
+    else:
+        operation["parameters"] = [{"name": name, "in": "query"} for name in names]
+    return operation
+
+
+def having(**properties: Json) -> Json:
+    """Return the schema of an object."""
+    return {"type": "object", "properties": properties}
+
+
+def of_json(schema: Json) -> Json:
+    """Return what a document says of a body."""
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+STREAMS = t.cast(
+    "list[InstantlyStream]",
+    list(TapInstantly(config={"api_key": "none"}).streams.values()),
+)
+
+DOCUMENT = json.dumps(
+    {
+        "openapi": "3.1.0",
+        "paths": {
+            f"/api/v2{stream.path.replace('_id}', '}')}": {
+                stream.method.lower(): documented(stream)
+            }
+            for stream in STREAMS
+        },
+        "components": {"schemas": {}},
+    }
+)
+
+
+@pytest.fixture
+def document() -> Json:
+    """Return a document that the tap agrees to."""
+    content: Json = json.loads(DOCUMENT)
+    return content
+
+
+def operation(document: Json, path: str) -> Json:
+    """Return the only operation of a path."""
+    (found,) = document["paths"][f"/api/v2{path}"].values()
+    return t.cast("Json", found)
+
+
+def answer(document: Json, path: str) -> Json:
+    """Return the schema of what a path answers."""
+    body = operation(document, path)["responses"]["200"]["content"]
+    return t.cast("Json", body["application/json"]["schema"])
+
+
+def labels(document: Json) -> Json:
+    """Return the schema of a label."""
+    items = answer(document, "/lead-labels")["properties"]["items"]
+    return t.cast("Json", items["items"])
+
+
+class Drift(t.Protocol):
+    """Runs the command."""
+
+    def __call__(
+        self, source: Json | str, *options: str, explained: Json | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Compare the tap with a document, or with what a file or URL holds."""
+
+
+@pytest.fixture
+def drift(tmp_path: Path) -> Drift:
+    """Return a function that runs the command, with nothing explained unless told."""
+
+    def run(
+        source: Json | str, *options: str, explained: Json | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        if not isinstance(source, str):
+            file = tmp_path / "document.json"
+            file.write_text(json.dumps(source), encoding="utf-8")
+            source = str(file)
+        reasons = tmp_path / "explained.json"
+        reasons.write_text(json.dumps(explained or {}), encoding="utf-8")
+        return subprocess.run(
+            [sys.executable, "-m", "tests.drift", source]
+            + (list(options) or [f"--explained={reasons}"]),
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    return run
+
+
+def check(done: subprocess.CompletedProcess[str], *lines: str) -> None:
+    """Expect some lines, and the exit code that goes with the last."""
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == list(lines)
+    assert done.returncode == (not lines[-1].startswith("0 "))
+
+
+def test_nothing_to_report(document: Json, drift: Drift) -> None:
+    """The document calls what its paths leave open as it likes."""
+    assert "/api/v2/campaigns/{campaign}/sending-status" in document["paths"]
+    check(drift(document), NOTHING)
+
+
+def test_paths_without_the_beginning(document: Json, drift: Drift) -> None:
+    """The address of the API may already stand in `servers`."""
+    document["paths"] = {
+        path.removeprefix("/api/v2"): item for path, item in document["paths"].items()
+    }
+    check(drift(document), NOTHING)
+
+
+def test_fields_that_the_tap_lacks(document: Json, drift: Drift) -> None:
+    """Of a field with fields of its own, only the outermost is reported."""
+    colour = having(name={"type": ["string", "null"]}, shades={"type": "array"})
+    labels(document)["properties"]["colour"] = colour
+    campaigns = answer(document, "/campaigns")["properties"]["items"]["items"]
+    sequence = campaigns["properties"]["sequences"]["items"]
+    sequence["properties"]["made_at"] = {"type": "string", "format": "date-time"}
+    per_day = answer(document, "/accounts/warmup-analytics")["properties"]
+    rows = per_day["email_date_data"]["additionalProperties"]["additionalProperties"]
+    rows["properties"]["opened"] = {"type": "integer"}
+    check(
+        drift(document),
+        "lead_labels: lacks `colour` (object)",
+        "campaigns: lacks `sequences[].made_at` (date-time)",
+        "warmup_analytics: lacks `opened` (integer)",
+        "3 unexplained, 0 explained",
+    )
+
+
+def test_field_that_is_gone(document: Json, drift: Drift) -> None:
+    """What the tap has and the document has not is reported."""
+    del labels(document)["properties"]["use_with_ai"]
+    check(drift(document), "lead_labels: `use_with_ai` is not documented", ONE)
+
+
+@pytest.mark.parametrize(
+    ("field", "schema", "words"),
+    [
+        ("label", {"type": ["integer", "null"]}, "integer, and string here"),
+        ("interest_status", {"type": "integer"}, "integer, and number here"),
+        ("timestamp_created", {"type": "string"}, "string, and date-time here"),
+        (
+            "label",
+            {"oneOf": [{"type": "string"}, {"type": "array"}, {"type": "null"}]},
+            "array or string, and string here",
+        ),
+    ],
+    ids=["type", "kind of number", "format", "several"],
+)
+def test_type_that_differs(
+    document: Json, drift: Drift, field: str, schema: Json, words: str
+) -> None:
+    """Types are compared, and of the formats those of days and instants."""
+    labels(document)["properties"][field] = schema
+    check(drift(document), f"lead_labels: `{field}` is documented as {words}", ONE)
+
+
+def test_schema_in_other_words(document: Json, drift: Drift) -> None:
+    """References, unions, null, enums and other formats make no difference."""
+    label = labels(document)
+    first, *others = label["properties"].items()
+    parts = {
+        "Label": {
+            "allOf": [
+                {"$ref": "#/components/schemas/Identified"},
+                {"anyOf": [{"properties": dict(others)}, {"type": "null"}]},
+            ],
+        },
+        "Identified": having(**dict([first])) | {"nullable": True},
+        "Word": {"type": "string", "enum": ["yes"], "format": "uuid"},
+    }
+    label["properties"]["label"] = {"$ref": "#/components/schemas/Word"}
+    parts["Label"]["allOf"][1]["anyOf"][0]["properties"]["label"] = {
+        "oneOf": [{"$ref": "#/components/schemas/Word"}, {"type": "null"}]
+    }
+    document["components"]["schemas"] = parts
+    label.clear()
+    label["$ref"] = "#/components/schemas/Label"
+    check(drift(document), NOTHING)
+
+
+def test_schema_that_holds_itself(document: Json, drift: Drift) -> None:
+    """It is followed once."""
+    tree = having(twigs={"items": {"$ref": "#/components/schemas/Tree"}})
+    document["components"]["schemas"]["Tree"] = tree
+    labels(document)["properties"]["tree"] = {"$ref": "#/components/schemas/Tree"}
+    check(drift(document), "lead_labels: lacks `tree` (object)", ONE)
+
+
+def test_endpoint_that_no_stream_reads(document: Json, drift: Drift) -> None:
+    """Every GET reads; a POST does if a stream uses it."""
+    new = {"responses": {"200": of_json(having())}}
+    document["paths"]["/api/v2/moods/{mood}"] = {"get": new, "post": new}
+    check(drift(document), "GET /moods/{}: no stream reads it", ONE)
+
+
+def test_endpoint_that_is_gone(document: Json, drift: Drift) -> None:
+    """Its stream is reported, once."""
+    del document["paths"]["/api/v2/leads/list"]
+    check(drift(document), "leads: POST /leads/list is not documented", ONE)
+
+
+def test_parameters(document: Json, drift: Drift) -> None:
+    """What is sent must be known, and what must be sent is sent."""
+    emails = operation(document, "/emails")["parameters"]
+    emails[:] = [p for p in emails if p["name"] != "min_timestamp_created"]
+    emails.append({"name": "mood", "in": "query", "required": True})
+    leads = operation(document, "/leads/list")["requestBody"]
+    body = leads["content"]["application/json"]["schema"]
+    del body["properties"]["starting_after"]
+    check(
+        drift(document),
+        "leads: sends `starting_after`, which is not documented",
+        "emails: sends `min_timestamp_created`, which is not documented",
+        "emails: does not send `mood`, which is required",
+        "3 unexplained, 0 explained",
+    )
+
+
+def test_answer_of_another_shape(document: Json, drift: Drift) -> None:
+    """Rows that have moved are reported as such, and not field by field."""
+    properties = answer(document, "/lead-labels")["properties"]
+    properties["labels"] = properties.pop("items")
+    del answer(document, "/lead-lists")["properties"]["next_starting_after"]
+    check(
+        drift(document),
+        "lead_labels: the answer has no `.items[]`",
+        "lead_labels: the answer has `.labels` beside the rows",
+        "lead_lists: the answer has no `.next_starting_after`",
+        "3 unexplained, 0 explained",
+    )
+
+
+def test_explanations(document: Json, drift: Drift) -> None:
+    """What is explained is shown on request; what explains nothing is reported."""
+    labels(document)["properties"]["colour"] = {"type": "string"}
+    line = "lead_labels: lacks `colour` (string)"
+    check(drift(document, explained={"Odd.": [line]}), "0 unexplained, 1 explained")
+    check(
+        drift(document, explained={"Odd.": ["lead_labels: lacks `mood` (string)"]}),
+        line,
+        "explained.json: there is no longer: lead_labels: lacks `mood` (string)",
+        "2 unexplained, 0 explained",
+    )
+
+
+def test_all(document: Json, drift: Drift, tmp_path: Path) -> None:
+    """`--all` gives the reasons."""
+    labels(document)["properties"]["colour"] = {"type": "string"}
+    line = "lead_labels: lacks `colour` (string)"
+    reasons = tmp_path / "reasons.json"
+    reasons.write_text(json.dumps({"Odd.": [line]}), encoding="utf-8")
+    done = drift(document, "--all", f"--explained={reasons}")
+    check(done, f"{line} [Odd.]", "0 unexplained, 1 explained")
+
+
+def test_reviewed_list(document: Json, drift: Drift) -> None:
+    """It is read unless told otherwise, has reasons, and says nothing twice."""
+    reasons = json.loads(EXPLAINED.read_text(encoding="utf-8"))
+    lines = [line for lines in reasons.values() for line in lines]
+    assert all(reason.endswith(".") for reason in reasons)
+    assert len(lines) == len(set(lines))
+    check(
+        drift(document, "--all"),
+        *(f"explained.json: there is no longer: {line}" for line in lines),
+        f"{len(lines)} unexplained, 0 explained",
+    )
+
+
+NO_DOCUMENTS = {
+    "empty": "",
+    "YAML": "openapi: 3.1.0",
+    "an array": "[]",
+    "nothing": "{}",
+    "another version": '{"openapi": "2.0", "paths": {}}',
+    "no paths": '{"openapi": "3.1.0", "paths": []}',
+    "a reference to nothing": (
+        '{"openapi": "3.1.0", "paths": {"/x": {"$ref": "#/components/x"}}}'
+    ),
+    "a reference to elsewhere": (
+        '{"openapi": "3.1.0", "paths": {"/x": {"$ref": "x.json#/x"}}}'
+    ),
+    "a reference to itself": (
+        '{"openapi": "3.1.0", "paths": {"/x": {"$ref": "#/paths/~1x"}}}'
+    ),
+}
+
+
+def check_unreadable(done: subprocess.CompletedProcess[str]) -> None:
+    """Expect one sentence."""
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize("text", NO_DOCUMENTS.values(), ids=NO_DOCUMENTS.keys())
+def test_no_document(drift: Drift, tmp_path: Path, text: str) -> None:
+    """A file with something else is no reason for a report."""
+    file = tmp_path / "made-up.json"
+    file.write_text(text, encoding="utf-8")
+    check_unreadable(drift(str(file)))
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """Return the address of a server that gives the files of the test."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            file = tmp_path / self.path.strip("/")
+            self.send_response(200 if file.exists() else 404)
+            self.end_headers()
+            if file.exists():
+                self.wfile.write(file.read_bytes())
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_url(document: Json, drift: Drift, tmp_path: Path, url: str) -> None:
+    """A document can be fetched."""
+    file = tmp_path / "api.json"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    check(drift(f"{url}/api.json"), NOTHING)
+
+
+def test_no_answer(drift: Drift, url: str) -> None:
+    """Neither a missing file nor a refusal is a document."""
+    check_unreadable(drift("made-up.json"))
+    check_unreadable(drift(f"{url}/made-up.json"))
+    check_unreadable(drift("http://127.0.0.1:9/made-up.json"))

@@ -28,7 +28,9 @@ def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """Return a small workspace with its own campaigns and mailboxes."""
-    with Sandbox(labels=0, lists=1, campaigns=3, accounts=3, emails=250) as sandbox:
+    with Sandbox(
+        labels=0, lists=1, campaigns=3, accounts=3, emails=250, strict=True
+    ) as sandbox:
         yield sandbox
 
 

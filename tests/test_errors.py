@@ -152,7 +152,7 @@ def test_scope(
 @pytest.mark.parametrize("status", [302, 307, 308])
 def test_redirect(tap: Command, sandbox: Sandbox, status: int) -> None:
     """A redirect is not followed, so that the key stays with the host it is for."""
-    with Sandbox(seed=2) as other:
+    with Sandbox(seed=2, strict=True) as other:
         headers = {"Location": f"{other.url}/lead-labels"}
         sandbox.fail("/lead-labels", status, headers=headers)
         done = tap(sandbox=sandbox, state=STATE)
@@ -230,7 +230,7 @@ def test_transient_fault(tap: Command, sandbox: Sandbox, kind: int | Kind) -> No
 def test_target_gone(taken: int) -> None:
     """A target that closes its input is reported without a traceback."""
     with (
-        Sandbox(labels=3_000, lists=5) as sandbox,
+        Sandbox(labels=3_000, lists=5, strict=True) as sandbox,
         subprocess.Popen(
             [COMMAND],
             env=environment(sandbox),

@@ -220,7 +220,7 @@ def test_at_once(
 def test_spent_minute(clock: Clock) -> None:
     """A quota of five requests a minute is outlived, again and again."""
     limits: t.Any = {"requests_per_minute": 5, "clock": lambda: clock.now}
-    with Sandbox(labels=1_500, lists=3, **limits) as sandbox:
+    with Sandbox(labels=1_500, lists=3, strict=True, **limits) as sandbox:
         check_complete(sandbox, sync(sandbox))
     assert clock.waits
 
@@ -286,7 +286,7 @@ def test_retry_after_in_old_spelling(
 
 def test_summary(tap: Command) -> None:
     """One stream fails, the other ends; a line each says what was done."""
-    with Sandbox(labels=150, lists=5) as sandbox:
+    with Sandbox(labels=150, lists=5, strict=True) as sandbox:
         sandbox.fail("/lead-labels", 401, after=1)
         done = tap(sandbox=sandbox)
     assert done.exit_code == 1

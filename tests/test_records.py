@@ -39,7 +39,7 @@ def check_records_fit(output: Output) -> None:
 @pytest.mark.parametrize("timestamps", ["ms", "mixed"])
 def test_records_fit(timestamps: Timestamps) -> None:
     """Optional keys are absent from many rows, and times are written variously."""
-    with Sandbox(labels=500, lists=500, timestamps=timestamps) as sandbox:
+    with Sandbox(labels=500, lists=500, timestamps=timestamps, strict=True) as sandbox:
         output = sync(sandbox)
         assert output.records("lead_labels")[0].keys() <= set(sandbox.labels.rows[0])
     check_records_fit(output)

@@ -150,7 +150,7 @@ def test_while_it_waits_for_an_answer(
 @EACH_SIGNAL
 def test_while_it_works(signum: int, exit_code: int, number: int) -> None:
     """Whatever it does at the moment of a request, or after."""
-    with Sandbox(labels=5_000) as sandbox, started(sandbox) as process:
+    with Sandbox(labels=5_000, strict=True) as sandbox, started(sandbox) as process:
         at_request(sandbox, number, lambda: process.send_signal(signum))
         output = ended(process, exit_code)
         assert output.messages[-1]["type"] == "STATE"
@@ -167,7 +167,7 @@ def test_while_nobody_reads(signum: int, exit_code: int, description: str) -> No
 
     The last may be cut off if it is longer than what a pipe takes at once.
     """
-    with Sandbox(labels=0, lists=0) as sandbox:
+    with Sandbox(labels=0, lists=0, strict=True) as sandbox:
         sandbox.labels.add(2_000, description=description)
         with started(sandbox) as process:
             wait_until_full(process)
@@ -193,7 +193,10 @@ def wait_until_full(process: Process) -> None:
 @EACH_SIGNAL
 def test_while_a_slow_target_reads(signum: int, exit_code: int) -> None:
     """What a target reads late is whole as well, and ends with the state."""
-    with Sandbox(labels=2_000, lists=5) as sandbox, started(sandbox) as process:
+    with (
+        Sandbox(labels=2_000, lists=5, strict=True) as sandbox,
+        started(sandbox) as process,
+    ):
         assert process.stdout is not None
         begin = process.stdout.read(10_000)
         process.send_signal(signum)
@@ -270,7 +273,7 @@ def test_while_it_starts(
 @pytest.fixture(scope="module")
 def busy() -> Iterator[tuple[Sandbox, str]]:
     """Return a sandbox that has gained rows since a first run, and what that wrote."""
-    with Sandbox(labels=350, lists=250) as sandbox:
+    with Sandbox(labels=350, lists=250, strict=True) as sandbox:
         first = sync(sandbox)
         sandbox.lists.add(120)
         yield sandbox, first.stdout
@@ -305,7 +308,7 @@ def test_sudden_death(busy: tuple[Sandbox, str], data: st.DataObject) -> None:
 @pytest.mark.parametrize("number", [1, 3, 12])
 def test_killed(number: int) -> None:
     """The same with a real kill -9, in the middle of the first or the second stream."""
-    with Sandbox(labels=700, lists=700) as sandbox:
+    with Sandbox(labels=700, lists=700, strict=True) as sandbox:
         with started(sandbox) as process:
             at_request(sandbox, number, process.kill)
             stdout, _ = process.communicate(timeout=60)

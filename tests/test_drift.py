@@ -129,7 +129,7 @@ def drift(tmp_path: Path) -> Drift:
         reasons = tmp_path / "explained.json"
         reasons.write_text(json.dumps(explained or {}), encoding="utf-8")
         return subprocess.run(
-            [sys.executable, "-m", "tests.drift", source]
+            [sys.executable, "-W", "ignore", "-m", "tests.drift", source]
             + (list(options) or [f"--explained={reasons}"]),
             cwd=Path(__file__).parents[1],
             capture_output=True,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from tap_instantly.sandbox import instants
 from tap_instantly.sandbox.activity import DAILY, Window, by_day, figures
-from tap_instantly.sandbox.contacts import DAY
 from tap_instantly.sandbox.data import NEWEST, Draw
 from tap_instantly.sandbox.endpoints import (
     BadRequestError,
@@ -14,6 +13,7 @@ from tap_instantly.sandbox.endpoints import (
     Parameter,
     RefusedError,
 )
+from tap_instantly.sandbox.instants import DAY
 from tap_instantly.sandbox.table import Table
 
 if TYPE_CHECKING:

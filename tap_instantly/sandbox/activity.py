@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from tap_instantly.sandbox import instants
-from tap_instantly.sandbox.contacts import DAY
 from tap_instantly.sandbox.endpoints import BadRequestError
+from tap_instantly.sandbox.instants import DAY
 from tap_instantly.sandbox.mailing import RECEIVED, SENT, fate
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from tap_instantly.sandbox.endpoints import (
     Parameter,
     RefusedError,
 )
+from tap_instantly.sandbox.instants import DAY
 from tap_instantly.sandbox.table import Table
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ GUIDANCE_RULES = 10
 DAYS = 60
 """Days for which a sales agent has figures."""
 
-_DAY = 24 * 3600 * instants.SECOND
 _NAMES = {
     1: "Inbox manager",
     2: "Outreach agent",
@@ -385,9 +385,9 @@ class Agents:
 
     def _figures(self, agent: str, first: int, last: int) -> Iterator[tuple[int, Row]]:
         """Yield the days of a sales agent within two instants, and their figures."""
-        today = NEWEST // _DAY * _DAY
+        today = NEWEST // DAY * DAY
         for age in reversed(range(DAYS)):
-            day = today - age * _DAY
+            day = today - age * DAY
             if first <= day <= last:
                 draw = Draw(self.world.seed, "figures", agent, day)
                 sent = draw.below(40)
@@ -621,7 +621,7 @@ class Agents:
                 row["followup_number"] = 1 + draw.below(3)
             rows.append(row)
             if no_show and draw.once_in(2):
-                later = instants.read(reply["timestamp_created"]) + _DAY // 8
+                later = instants.read(reply["timestamp_created"]) + DAY // 8
                 rows.append(
                     {
                         "id": draw.uuid4(),
@@ -731,7 +731,7 @@ class Agents:
     def _agents(self) -> Iterator[Row]:
         for number, kind in enumerate(TYPES):
             draw = Draw(self.world.seed, "agent", number)
-            created = NEWEST - (70 - 5 * number) * _DAY + draw.below(3600) * 1_000_000
+            created = NEWEST - (70 - 5 * number) * DAY + draw.below(3600) * 1_000_000
             updated = created + draw.below(5 * 24 * 3600) * instants.SECOND
             yield {
                 "id": Draw(self.world.seed, "agent", number, "id").uuid4(),
@@ -811,7 +811,7 @@ class Agents:
             if draw.once_in(2):
                 row["description"] = "Sells to freight brokers."
                 row["self_improvement"] = draw.once_in(2)
-                row["next_decision_time"] = instants.write(NEWEST + _DAY)
+                row["next_decision_time"] = instants.write(NEWEST + DAY)
             yield row
 
     def _inbox_managers(self) -> Iterator[Row]:
@@ -926,7 +926,7 @@ class Agents:
             for number in range(FEW):
                 draw = Draw(self.world.seed, "guidance", agent["id"], number)
                 label, instruction = _TEXTS[number % len(_TEXTS)]
-                created = instants.read(agent["timestamp_created"]) + number * _DAY // 4
+                created = instants.read(agent["timestamp_created"]) + number * DAY // 4
                 updated = created + draw.below(4 * 24 * 3600) * instants.SECOND
                 category = draw.below(5)
                 row: Row = {
@@ -1017,7 +1017,7 @@ class Agents:
             "severity": draw.of(_SEVERITIES),
             "priority": draw.below(100),
             "payload": {"score": draw.below(100)},
-            "dedupe_key": f"{identity[:8]}:{instant // _DAY}",
+            "dedupe_key": f"{identity[:8]}:{instant // DAY}",
             "timestamp_created": instants.write(instant),
             "timestamp_updated": updated,
         }
@@ -1037,7 +1037,7 @@ class Agents:
                 "source_activity_id": None,
             }
         elif kind == "insight":
-            row["expires_at"] = instants.write(NEWEST + 7 * _DAY)
+            row["expires_at"] = instants.write(NEWEST + 7 * DAY)
         if state == "done":
             row["completed_at"] = updated
         elif state == "dismissed":

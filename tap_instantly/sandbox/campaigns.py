@@ -15,9 +15,10 @@ from tap_instantly.sandbox.activity import (
     reached,
     steps,
 )
-from tap_instantly.sandbox.contacts import COMPANIES, DAY
+from tap_instantly.sandbox.contacts import COMPANIES
 from tap_instantly.sandbox.data import NEWEST, Draw
 from tap_instantly.sandbox.endpoints import Endpoint, Parameter
+from tap_instantly.sandbox.instants import DAY
 from tap_instantly.sandbox.sending import sending_status
 from tap_instantly.sandbox.sequences import schedule, sequence
 from tap_instantly.sandbox.table import Table

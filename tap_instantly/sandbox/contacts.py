@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tap_instantly.sandbox.data import NEWEST, Draw
-from tap_instantly.sandbox.instants import MILLISECOND, SECOND, read
+from tap_instantly.sandbox.instants import DAY, MILLISECOND, read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DAY = 86_400 * SECOND
 FIRST_NAMES = (
     "Mara",
     "Jonas",

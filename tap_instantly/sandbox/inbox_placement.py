@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tap_instantly.sandbox import instants
 from tap_instantly.sandbox.data import NEWEST, Draw, Row
 from tap_instantly.sandbox.endpoints import Call, Endpoint, Parameter
+from tap_instantly.sandbox.instants import DAY
 from tap_instantly.sandbox.table import Table
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ TESTS = 14
 RUNS = 6
 """How often an automated test has run, once a day."""
 
-_DAY = 24 * 3600 * instants.SECOND
 _BOOLEANS_SINCE = instants.read("2025-08-04T00:00:00Z")
 """Rows from before say 0 and 1 where later ones say false and true."""
 _SENT, _RECEIVED = 1, 2
@@ -282,7 +282,7 @@ class InboxPlacement:
         for number in range(TESTS):
             draw = Draw(self.world.seed, "placement test", number)
             age = number * 45 * 24 + (number and draw.below(40 * 24))
-            instant = NEWEST - age * _DAY // 24
+            instant = NEWEST - age * DAY // 24
             automated = number % 3 == 0
             outside = not automated and draw.once_in(4)
             identity = Draw(self.world.seed, "placement test", number, "id")
@@ -336,7 +336,7 @@ class InboxPlacement:
             "not_sending_status": draw.of(("", "", "daily_limits_hit")),
         }
         if active:
-            row["timestamp_next_run"] = instants.write(NEWEST + _DAY)
+            row["timestamp_next_run"] = instants.write(NEWEST + DAY)
         if draw.once_in(2):
             row["automations"] = [
                 {
@@ -355,9 +355,9 @@ class InboxPlacement:
 
     def _runs(self, test: Row) -> Iterator[int]:
         """Yield the instants at which a test ran until now."""
-        begin = instants.read(test["timestamp_created"]) + _DAY // 24
+        begin = instants.read(test["timestamp_created"]) + DAY // 24
         for run in range(RUNS if test["type"] == _AUTOMATED else 1):
-            if (instant := begin + run * _DAY) <= NEWEST:
+            if (instant := begin + run * DAY) <= NEWEST:
                 yield instant
 
     def _mails(self, test: Row) -> Iterator[Row]:

@@ -10,6 +10,7 @@ from tap_instantly.sandbox import instants
 from tap_instantly.sandbox.data import NEWEST, Draw, Row
 from tap_instantly.sandbox.data import instants as moments
 from tap_instantly.sandbox.endpoints import Endpoint, Parameter
+from tap_instantly.sandbox.instants import DAY
 from tap_instantly.sandbox.table import Table
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ WEBHOOK_EVENTS = 150
 CANARY_HEADER = "canary-webhook-header"
 """Stands in the `headers` of webhooks; it may never be emitted."""
 
-_DAY = 24 * 3600 * instants.SECOND
-_RETRIED = 5 * _DAY
+_RETRIED = 5 * DAY
 _WORKING = 1
 _BUILT_IN = 4
 """Interest statuses from -4 to 4 are not those of labels."""
@@ -357,7 +357,7 @@ class Logs:
         labels = [number for number in self.world.interests if abs(number) > _BUILT_IN]
         for number in range(WEBHOOKS):
             draw = Draw(self.world.seed, "webhook", number)
-            created = NEWEST - (40 + draw.below(600)) * _DAY
+            created = NEWEST - (40 + draw.below(600)) * DAY
             row: Row = {
                 "id": Draw(self.world.seed, "webhook", number, "id").uuid4(),
                 "organization": self.world.organization,
@@ -380,7 +380,7 @@ class Logs:
                 row["custom_interest_value"] = draw.of(labels)
             if (number + 1) % 5 == 0:
                 row["status"] = -_WORKING
-                row["timestamp_error"] = instants.write(NEWEST - draw.below(30) * _DAY)
+                row["timestamp_error"] = instants.write(NEWEST - draw.below(30) * DAY)
             yield row
 
     def _event(self, number: int, created: int) -> Row:
@@ -434,7 +434,7 @@ def _delivery(draw: Draw, created: int) -> Row:
         "error_message": message,
     }
     if recent:
-        row["timestamp_next_retry"] = instants.write(NEWEST + _DAY // 24)
+        row["timestamp_next_retry"] = instants.write(NEWEST + DAY // 24)
     if retries:
         row["retry_group_id"] = draw.uuid4()
         row["retry_successful"] = draw.once_in(2)

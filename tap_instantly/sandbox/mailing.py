@@ -6,9 +6,8 @@ from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from tap_instantly.sandbox.contacts import DAY
 from tap_instantly.sandbox.data import NEWEST, Draw
-from tap_instantly.sandbox.instants import MILLISECOND, SECOND
+from tap_instantly.sandbox.instants import DAY, MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,6 +13,7 @@ from tap_instantly.sandbox.endpoints import (
     Endpoint,
     Parameter,
 )
+from tap_instantly.sandbox.instants import DAY
 from tap_instantly.sandbox.table import Table
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ MAILBOXES_PER_DOMAIN = 3
 CANARY_PASSWORD = "canary-mailbox-password"  # noqa: S105 - it opens nothing
 """Ends the passwords shown with `with_passwords=true`, which is never to be sent."""
 
-_DAY = 24 * 3600 * instants.SECOND
 _DOMAIN = re.compile(r"\s*\S+\.[a-zA-Z]{2,}\s*")
 _CURSOR = re.compile(r"([^:]+):(.+)")
 _PEOPLE = (("Nora", "Lang"), ("Theo", "Brandt"), ("Zoë", "Kerr"), ("Amir", "Said"))
@@ -124,7 +124,7 @@ class Orders:
                 "timestamp_created": instants.write(created),
             }
             if number == len(domains) - 1 or domain == further[1]:
-                cancelled = created + 5 * _DAY
+                cancelled = created + 5 * DAY
                 row["timestamp_cancelled"] = instants.write(cancelled)
             elif draw.once_in(2):
                 row["forwarding_domain"] = "example.com"

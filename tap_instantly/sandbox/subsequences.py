@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox import instants
 from tap_instantly.sandbox.activity import Window, figures, steps
-from tap_instantly.sandbox.contacts import DAY
 from tap_instantly.sandbox.data import NEWEST, Draw
 from tap_instantly.sandbox.endpoints import Endpoint, Parameter
+from tap_instantly.sandbox.instants import DAY
 from tap_instantly.sandbox.sending import sending_status
 from tap_instantly.sandbox.sequences import schedule, sequence
 from tap_instantly.sandbox.table import Table

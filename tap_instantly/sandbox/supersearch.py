@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tap_instantly.sandbox import instants
 from tap_instantly.sandbox.data import NEWEST, Draw, Row
 from tap_instantly.sandbox.endpoints import Endpoint, Parameter, RefusedError
+from tap_instantly.sandbox.instants import DAY
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox.endpoints import Call
@@ -17,7 +18,6 @@ LONGEST_HISTORY = 130
 """The runs of the first campaign; all others have a few."""
 DEFAULT_LIMIT = 10
 
-_DAY = 24 * 3600 * instants.SECOND
 _CAMPAIGN, _LIST = 1, 2
 _WORDS = {_CAMPAIGN: "CAMPAIGN", _LIST: "LIST"}
 _COLUMNS = ("icebreaker", "industry_guess", "pain_point", "tone")
@@ -149,7 +149,7 @@ class SuperSearch:
             "status": draw.of(_STATES),
             "leads": draw.below(500),
             "timestamp_created": instants.write(
-                NEWEST - number * _DAY - draw.below(20 * 3600) * instants.SECOND
+                NEWEST - number * DAY - draw.below(20 * 3600) * instants.SECOND
             ),
         }
         if not draw.once_in(4):

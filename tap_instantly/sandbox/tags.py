@@ -6,9 +6,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox import instants
-from tap_instantly.sandbox.contacts import DAY
 from tap_instantly.sandbox.data import NEWEST, Draw
 from tap_instantly.sandbox.endpoints import Parameter
+from tap_instantly.sandbox.instants import DAY
 from tap_instantly.sandbox.table import Table
 
 if TYPE_CHECKING:

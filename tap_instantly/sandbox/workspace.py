@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tap_instantly.sandbox import instants
 from tap_instantly.sandbox.data import NEWEST, Draw, Row, api_key
 from tap_instantly.sandbox.endpoints import Endpoint, Parameter, RefusedError
+from tap_instantly.sandbox.instants import DAY
 from tap_instantly.sandbox.table import Table
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ PHONE_NUMBERS = 3
 CANARY_KEY = "canary-api-key"
 """Begins every secret key but the sandbox's own; none may ever be emitted."""
 
-_DAY = 24 * 3600 * instants.SECOND
 _NAME = "Harbor & Sons Outreach"
 _DOMAIN = "agency.example.com"
 _PEOPLE = (
@@ -55,7 +55,7 @@ _CLIENTS = ("Northwind", "Bäckerei Lang", "Harbor & Sons", "Quill Freight")
 _PLACES = (("US", "Denver", "+1303"), ("US", "Austin", "+1512"), ("GB", "Leeds", "+44"))
 
 # The moments of billing are seconds since 1970, those of everything else text.
-_PERIOD_END = (NEWEST + 17 * _DAY) // instants.SECOND
+_PERIOD_END = (NEWEST + 17 * DAY) // instants.SECOND
 
 
 def _has(row: Row, *fields: str, text: str) -> bool:
@@ -236,8 +236,8 @@ class WorkspaceFamily:
     def _workspace(self) -> Iterator[Row]:
         yield {
             "id": self.world.organization,
-            "timestamp_created": instants.write(NEWEST - 1400 * _DAY),
-            "timestamp_updated": instants.write(NEWEST - 3 * _DAY),
+            "timestamp_created": instants.write(NEWEST - 1400 * DAY),
+            "timestamp_updated": instants.write(NEWEST - 3 * DAY),
             "scheduled_for_removal_at": None,
             "owner": self.world.users[0],
             "name": _NAME,
@@ -250,7 +250,7 @@ class WorkspaceFamily:
             "plan_id_verification": {
                 "quantity": 10000,
                 "product_id": "pid_verify_v1_monthly",
-                "timestamp_updated": instants.write(NEWEST - 40 * _DAY),
+                "timestamp_updated": instants.write(NEWEST - 40 * DAY),
             },
             "add_unsub_to_block": True,
             "default_opportunity_value": 1200,
@@ -281,7 +281,7 @@ class WorkspaceFamily:
             if number == 0:
                 secret = getattr(self.world, "key", api_key(self.world.seed))
                 identity = _owner(secret) or identity
-            created = NEWEST - (20 + draw.below(900)) * _DAY
+            created = NEWEST - (20 + draw.below(900)) * DAY
             yield {
                 "id": identity,
                 "name": _PURPOSES[number % len(_PURPOSES)],
@@ -289,7 +289,7 @@ class WorkspaceFamily:
                 "key": secret,
                 "organization_id": self.world.organization,
                 "timestamp_created": instants.write(created),
-                "timestamp_updated": instants.write(created + draw.below(20) * _DAY),
+                "timestamp_updated": instants.write(created + draw.below(20) * DAY),
             }
 
     def _blocked(self) -> Iterator[Row]:
@@ -309,14 +309,14 @@ class WorkspaceFamily:
     def _group_members(self) -> Iterator[Row]:
         for number in range(GROUP_MEMBERS):
             draw = Draw(self.world.seed, "group member", number)
-            created = NEWEST - (50 + draw.below(500)) * _DAY
+            created = NEWEST - (50 + draw.below(500)) * DAY
             row: Row = {
                 "id": Draw(self.world.seed, "group member", number, "id").uuid4(),
                 "admin_workspace_id": self.world.organization,
                 "sub_workspace_id": Draw(self.world.seed, "client", number).uuid4(),
                 "status": _STATES[number % len(_STATES)],
                 "timestamp_created": instants.write(created),
-                "timestamp_updated": instants.write(created + draw.below(50) * _DAY),
+                "timestamp_updated": instants.write(created + draw.below(50) * DAY),
             }
             if row["status"] == "accepted":
                 row["sub_workspace_name"] = _CLIENTS[number % len(_CLIENTS)]
@@ -340,7 +340,7 @@ class WorkspaceFamily:
                 "user_id": user,
                 "role": _ROLES[number % len(_ROLES)] if accepted else "view",
                 "timestamp_created": instants.write(
-                    NEWEST - (10 * number + draw.below(900)) * _DAY
+                    NEWEST - (10 * number + draw.below(900)) * DAY
                 ),
                 "workspace_id": self.world.organization,
                 "accepted": accepted,
@@ -359,7 +359,7 @@ class WorkspaceFamily:
         for number in range(PHONE_NUMBERS):
             draw = Draw(self.world.seed, "phone number", number)
             country, place, prefix = _PLACES[number % len(_PLACES)]
-            created = NEWEST - (30 + draw.below(300)) * _DAY
+            created = NEWEST - (30 + draw.below(300)) * DAY
             yield {
                 "id": Draw(self.world.seed, "phone number", number, "id").uuid4(),
                 "timestamp_created": instants.write(created),
@@ -369,7 +369,7 @@ class WorkspaceFamily:
                 "locality": place,
                 "subscription_id": f"sub_{draw.below(10**9):09d}",
                 "twilio_sid": f"PN{draw.below(10**16):032d}",
-                "renewal_date": instants.write(NEWEST + (number + 4) * _DAY)[:10],
+                "renewal_date": instants.write(NEWEST + (number + 4) * DAY)[:10],
                 "price": 3.5,
             }
 

@@ -136,7 +136,7 @@ class FanOutStream(InstantlyStream):
                 yield Question(piece, tuple(parents[first : first + self.batch]))
 
     def _rows(self, parent: Parent) -> Iterator[Record]:
-        """Yield what is to be known of each row of a parent."""
+        """Yield what the answers are to say of each row of a parent."""
         streams = t.cast("Iterable[InstantlyStream]", self._tap.streams.values())
         stream = next(stream for stream in streams if type(stream) is parent.stream)
         seen = set()
@@ -148,7 +148,7 @@ class FanOutStream(InstantlyStream):
             if value in seen or not value.strip(".") or not is_wanted:
                 continue
             seen.add(value)
-            yield {"key": value, "stamps": {self.stamp: value, **parent.stamps}}
+            yield {self.stamp: value, **parent.stamps}
 
     def _pieces(self, window: Window) -> Iterator[Window]:
         if self.time_filter is None:
@@ -159,12 +159,12 @@ class FanOutStream(InstantlyStream):
     def asked(self, question: Question) -> Record:
         if self.sent_as is None:
             return {}
-        keys = [row["key"] for row in question.parents]
+        keys = [row[self.stamp] for row in question.parents]
         return {self.sent_as: keys if self.batch > 1 else keys[0]}
 
     @override
     def places(self, question: Question) -> dict[str, str]:
-        return {self.stamp: quote(str(question.parents[0]["key"]), safe="")}
+        return {self.stamp: quote(question.parents[0][self.stamp], safe="")}
 
     # What is answered
 
@@ -201,12 +201,11 @@ class FanOutStream(InstantlyStream):
                 return [stretch for half in halves for stretch in self._answer(half)]
             if isinstance(error, TooLargeError):
                 raise
-            key = question.parents[0]["key"]
             self.logger.info(
                 "%s: skipped %s %s, for which there is nothing",
                 self.name,
                 self.stamp,
-                key,
+                question.parents[0][self.stamp],
             )
         return stretches
 
@@ -214,9 +213,9 @@ class FanOutStream(InstantlyStream):
     def unfold(self, page: Page, question: Question, cursor: str | None) -> Page:
         if self.batch > 1:
             return page
-        stamps: Record = question.parents[0]["stamps"]
-        stamp = {self.stamp: stamps[self.stamp]}
-        rows = [{**stamps, **row, **stamp} for row in page.rows]
+        (parent,) = question.parents
+        stamp = {self.stamp: parent[self.stamp]}
+        rows = [{**parent, **row, **stamp} for row in page.rows]
         for row in rows:
             blank = [key for key in self.blank_keys if row.get(key) in (None, "")]
             row.update(dict.fromkeys(blank, "unknown"))

@@ -45,7 +45,8 @@ class Question:
 
     Attributes:
         window: The stretch of time that it covers.
-        parents: The rows of another stream that it is about; see `FanOutStream`.
+        parents: The rows of another stream that it is about, as the answers are to
+            name them; see `FanOutStream`.
     """
 
     window: Window

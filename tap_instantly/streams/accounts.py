@@ -34,7 +34,14 @@ class AccountsStream(InstantlyStream):
     never_emitted = PASSWORDS
 
 
-class AccountDetailsStream(FanOutStream):
+class PerAccountStream(FanOutStream):
+    """A stream that is given for one mailbox, or some, at a time."""
+
+    parents = (Parent(AccountsStream, key="email"),)
+    stamp = "email"
+
+
+class AccountDetailsStream(PerAccountStream):
     """Mailboxes with the whole of their warm-up settings."""
 
     name = "account_details"
@@ -44,11 +51,9 @@ class AccountDetailsStream(FanOutStream):
     replication_key = "timestamp_updated"
     answer = OBJECT
     never_emitted = PASSWORDS
-    parents = (Parent(AccountsStream, key="email"),)
-    stamp = "email"
 
 
-class AccountAnalyticsDailyStream(FanOutStream):
+class AccountAnalyticsDailyStream(PerAccountStream):
     """What a mailbox has done on a day."""
 
     name = "account_analytics_daily"
@@ -58,14 +63,13 @@ class AccountAnalyticsDailyStream(FanOutStream):
     replication_key = "date"
     answer = ARRAY
     time_filter = TimeFilter("start_date", "end_date", longest=31)
-    parents = (Parent(AccountsStream, key="email"),)
     stamp = "email_account"
     sent_as = "emails"
     batch = 200
     selected_by_default = True
 
 
-class AccountCampaignMappingsStream(FanOutStream):
+class AccountCampaignMappingsStream(PerAccountStream):
     """Campaigns that a mailbox sends for."""
 
     name = "account_campaign_mappings"
@@ -73,11 +77,9 @@ class AccountCampaignMappingsStream(FanOutStream):
     scope = "account_campaign_mappings:read"
     primary_keys = ("email", "campaign_id")
     dated_by = None  # not the campaign's `timestamp_created`, which the row has
-    parents = (Parent(AccountsStream, key="email"),)
-    stamp = "email"
 
 
-class WarmupAnalyticsStream(FanOutStream):
+class WarmupAnalyticsStream(PerAccountStream):
     """How the warm-up of a mailbox has gone on a day."""
 
     name = "warmup_analytics"
@@ -88,8 +90,6 @@ class WarmupAnalyticsStream(FanOutStream):
     replication_key = "date"
     answer = OBJECT
     is_forgotten = True
-    parents = (Parent(AccountsStream, key="email"),)
-    stamp = "email"
     sent_as = "emails"
     batch = 100
     selected_by_default = True

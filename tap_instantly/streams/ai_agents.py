@@ -21,13 +21,28 @@ class AIAgentsStream(InstantlyStream):
     selected_by_default = False
 
 
-SALES_AGENTS = (
-    Parent(AIAgentsStream, types=frozenset({"2", "4", "7", "8", "9", "10"})),
-)
-INBOX_MANAGERS = (Parent(AIAgentsStream, types=frozenset({"1"})),)
+class PerAgentStream(FanOutStream):
+    """A stream that is given for one agent, or some, at a time."""
+
+    parents = (Parent(AIAgentsStream),)
+    stamp = "agent_id"
 
 
-class AIAgentAnalyticsStream(FanOutStream):
+class PerSalesAgentStream(PerAgentStream):
+    """A stream that is given for one sales agent at a time."""
+
+    parents = (
+        Parent(AIAgentsStream, types=frozenset({"2", "4", "7", "8", "9", "10"})),
+    )
+
+
+class PerInboxManagerStream(PerAgentStream):
+    """A stream that is given for one inbox manager at a time."""
+
+    parents = (Parent(AIAgentsStream, types=frozenset({"1"})),)
+
+
+class AIAgentAnalyticsStream(PerAgentStream):
     """What an agent has reached."""
 
     name = "ai_agent_analytics"
@@ -36,13 +51,11 @@ class AIAgentAnalyticsStream(FanOutStream):
     scope = "ai_agents:read"
     primary_keys = ("agent_id",)
     answer = Answer("analytics")
-    parents = (Parent(AIAgentsStream),)
-    stamp = "agent_id"
     sent_as = "agent_ids"
     batch = 100
 
 
-class AISalesAgentsStream(FanOutStream):
+class AISalesAgentsStream(PerSalesAgentStream):
     """Sales agents with their settings."""
 
     name = "ai_sales_agents"
@@ -51,11 +64,9 @@ class AISalesAgentsStream(FanOutStream):
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
     answer = OBJECT
-    parents = SALES_AGENTS
-    stamp = "agent_id"
 
 
-class AISalesAgentActivitiesStream(FanOutStream):
+class AISalesAgentActivitiesStream(PerSalesAgentStream):
     """What a sales agent has done or wants to do."""
 
     name = "ai_sales_agent_activities"
@@ -63,11 +74,9 @@ class AISalesAgentActivitiesStream(FanOutStream):
     scope = "ai_sdr:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
-    parents = SALES_AGENTS
-    stamp = "agent_id"
 
 
-class AISalesAgentAnalyticsStream(FanOutStream):
+class AISalesAgentAnalyticsStream(PerSalesAgentStream):
     """What a sales agent has come to, in all and by day."""
 
     name = "ai_sales_agent_analytics"
@@ -75,11 +84,9 @@ class AISalesAgentAnalyticsStream(FanOutStream):
     scope = "ai_sdr:read"
     primary_keys = ("agent_id",)
     answer = OBJECT
-    parents = SALES_AGENTS
-    stamp = "agent_id"
 
 
-class AISalesAgentOpportunitiesStream(FanOutStream):
+class AISalesAgentOpportunitiesStream(PerSalesAgentStream):
     """Opportunities that a sales agent has made, by campaign."""
 
     name = "ai_sales_agent_opportunities"
@@ -87,11 +94,9 @@ class AISalesAgentOpportunitiesStream(FanOutStream):
     scope = "ai_sdr:read"
     primary_keys = ("agent_id",)
     answer = OBJECT
-    parents = SALES_AGENTS
-    stamp = "agent_id"
 
 
-class AISalesAgentLeadActivitySummaryStream(FanOutStream):
+class AISalesAgentLeadActivitySummaryStream(PerSalesAgentStream):
     """How many leads of a sales agent have answered."""
 
     name = "ai_sales_agent_lead_activity_summary"
@@ -99,22 +104,18 @@ class AISalesAgentLeadActivitySummaryStream(FanOutStream):
     scope = "ai_sdr:read"
     primary_keys = ("agent_id",)
     answer = OBJECT
-    parents = SALES_AGENTS
-    stamp = "agent_id"
 
 
-class AISalesAgentLeadActivityStream(FanOutStream):
+class AISalesAgentLeadActivityStream(PerSalesAgentStream):
     """What has passed between a sales agent and a lead."""
 
     name = "ai_sales_agent_lead_activity"
     path = "/ai-agents/sales/{agent_id}/leads/activity"
     scope = "ai_sdr:read"
     primary_keys = ("agent_id", "email")
-    parents = SALES_AGENTS
-    stamp = "agent_id"
 
 
-class AISalesAgentGuidanceRulesStream(FanOutStream):
+class AISalesAgentGuidanceRulesStream(PerSalesAgentStream):
     """Rules that a sales agent keeps to."""
 
     name = "ai_sales_agent_guidance_rules"
@@ -122,11 +123,9 @@ class AISalesAgentGuidanceRulesStream(FanOutStream):
     scope = "ai_sdr:read"
     primary_keys = ("agent_id", "id")
     answer = ITEMS
-    parents = SALES_AGENTS
-    stamp = "agent_id"
 
 
-class AIInboxManagersStream(FanOutStream):
+class AIInboxManagersStream(PerInboxManagerStream):
     """Inbox managers with their settings."""
 
     name = "ai_inbox_managers"
@@ -136,11 +135,9 @@ class AIInboxManagersStream(FanOutStream):
     replication_key = "timestamp_updated"
     answer = OBJECT
     parameters = (("with_metadata", "true"),)
-    parents = INBOX_MANAGERS
-    stamp = "agent_id"
 
 
-class AIInboxManagerGuidancesStream(FanOutStream):
+class AIInboxManagerGuidancesStream(PerInboxManagerStream):
     """How an inbox manager is to answer."""
 
     name = "ai_inbox_manager_guidances"
@@ -148,11 +145,9 @@ class AIInboxManagerGuidancesStream(FanOutStream):
     scope = "ai_agent_guidances:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
-    parents = INBOX_MANAGERS
-    stamp = "agent_id"
 
 
-class AIInboxManagerRepliesStream(FanOutStream):
+class AIInboxManagerRepliesStream(PerInboxManagerStream):
     """Answers that an inbox manager has written."""
 
     name = "ai_inbox_manager_replies"
@@ -161,11 +156,9 @@ class AIInboxManagerRepliesStream(FanOutStream):
     primary_keys = ("id",)
     replication_key = "timestamp_created"
     lookback = timedelta(days=7)
-    parents = INBOX_MANAGERS
-    stamp = "agent_id"
 
 
-class AIInboxManagerActivityStream(FanOutStream):
+class AIInboxManagerActivityStream(PerInboxManagerStream):
     """What an inbox manager has done."""
 
     name = "ai_inbox_manager_activity"
@@ -174,11 +167,9 @@ class AIInboxManagerActivityStream(FanOutStream):
     primary_keys = ("id",)
     replication_key = "timestamp_created"
     lookback = timedelta(days=7)
-    parents = INBOX_MANAGERS
-    stamp = "agent_id"
 
 
-class AIInboxManagerSummaryStream(FanOutStream):
+class AIInboxManagerSummaryStream(PerInboxManagerStream):
     """What an inbox manager has come to."""
 
     name = "ai_inbox_manager_summary"
@@ -186,11 +177,9 @@ class AIInboxManagerSummaryStream(FanOutStream):
     scope = "ai_inbox_manager_analytics:read"
     primary_keys = ("agent_id",)
     answer = OBJECT
-    parents = INBOX_MANAGERS
-    stamp = "agent_id"
 
 
-class AIInboxManagerDailyStream(FanOutStream):
+class AIInboxManagerDailyStream(PerInboxManagerStream):
     """What an inbox manager has done on a day."""
 
     name = "ai_inbox_manager_daily"
@@ -200,8 +189,6 @@ class AIInboxManagerDailyStream(FanOutStream):
     replication_key = "date"
     answer = ARRAY
     time_filter = TimeFilter("from", "to")
-    parents = INBOX_MANAGERS
-    stamp = "agent_id"
 
 
 class AILeadFinderAgentsStream(InstantlyStream):
@@ -215,7 +202,13 @@ class AILeadFinderAgentsStream(InstantlyStream):
     selected_by_default = False
 
 
-class AILeadFinderStatsStream(FanOutStream):
+class PerLeadFinderStream(PerAgentStream):
+    """A stream that is given for one lead finder at a time."""
+
+    parents = (Parent(AILeadFinderAgentsStream),)
+
+
+class AILeadFinderStatsStream(PerLeadFinderStream):
     """What a lead finder has come to."""
 
     name = "ai_lead_finder_stats"
@@ -223,11 +216,9 @@ class AILeadFinderStatsStream(FanOutStream):
     scope = "ai_agents:read"
     primary_keys = ("agent_id",)
     answer = OBJECT
-    parents = (Parent(AILeadFinderAgentsStream),)
-    stamp = "agent_id"
 
 
-class AILeadFinderActivitiesStream(FanOutStream):
+class AILeadFinderActivitiesStream(PerLeadFinderStream):
     """What a lead finder has done."""
 
     name = "ai_lead_finder_activities"
@@ -236,8 +227,6 @@ class AILeadFinderActivitiesStream(FanOutStream):
     primary_keys = ("id",)
     replication_key = "timestamp_created"
     lookback = timedelta(days=1)
-    parents = (Parent(AILeadFinderAgentsStream),)
-    stamp = "agent_id"
 
 
 class AIDeliverabilityAgentStream(InstantlyStream):
@@ -251,7 +240,7 @@ class AIDeliverabilityAgentStream(InstantlyStream):
     selected_by_default = False
 
 
-class AIDeliverabilityFeedItemsStream(FanOutStream):
+class AIDeliverabilityFeedItemsStream(PerAgentStream):
     """What that agent has found, and what is to be done."""
 
     name = "ai_deliverability_feed_items"
@@ -260,4 +249,3 @@ class AIDeliverabilityFeedItemsStream(FanOutStream):
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
     parents = (Parent(AIDeliverabilityAgentStream),)
-    stamp = "agent_id"

@@ -18,6 +18,13 @@ class CampaignsStream(InstantlyStream):
     replication_key = "timestamp_updated"
 
 
+class PerCampaignStream(FanOutStream):
+    """A stream that is given for one campaign at a time."""
+
+    parents = (Parent(CampaignsStream),)
+    stamp = "campaign_id"
+
+
 class CampaignAnalyticsStream(InstantlyStream):
     """What each campaign that has been launched has come to."""
 
@@ -28,7 +35,7 @@ class CampaignAnalyticsStream(InstantlyStream):
     answer = ARRAY
 
 
-class CampaignAnalyticsOverviewStream(FanOutStream):
+class CampaignAnalyticsOverviewStream(PerCampaignStream):
     """What a campaign has come to, with the meetings and sales."""
 
     name = "campaign_analytics_overview"
@@ -36,12 +43,10 @@ class CampaignAnalyticsOverviewStream(FanOutStream):
     scope = "campaigns:read"
     primary_keys = ("campaign_id",)
     answer = OBJECT
-    parents = (Parent(CampaignsStream),)
-    stamp = "campaign_id"
     sent_as = "id"
 
 
-class CampaignAnalyticsDailyStream(FanOutStream):
+class CampaignAnalyticsDailyStream(PerCampaignStream):
     """What a campaign has done on a day."""
 
     name = "campaign_analytics_daily"
@@ -51,12 +56,10 @@ class CampaignAnalyticsDailyStream(FanOutStream):
     replication_key = "date"
     answer = ARRAY
     time_filter = TimeFilter("start_date", "end_date")
-    parents = (Parent(CampaignsStream),)
-    stamp = "campaign_id"
     sent_as = "campaign_id"
 
 
-class CampaignAnalyticsStepsStream(FanOutStream):
+class CampaignAnalyticsStepsStream(PerCampaignStream):
     """What each variant of each step of a campaign has come to."""
 
     name = "campaign_analytics_steps"
@@ -65,13 +68,11 @@ class CampaignAnalyticsStepsStream(FanOutStream):
     primary_keys = ("campaign_id", "step", "variant")
     answer = ARRAY
     parameters = (("include_opportunities_count", "true"),)
-    parents = (Parent(CampaignsStream),)
-    stamp = "campaign_id"
     sent_as = "campaign_id"
     blank_keys = ("step", "variant")
 
 
-class CampaignSendingStatusStream(FanOutStream):
+class CampaignSendingStatusStream(PerCampaignStream):
     """Why a campaign sends, or does not."""
 
     name = "campaign_sending_status"
@@ -79,5 +80,3 @@ class CampaignSendingStatusStream(FanOutStream):
     scope = "campaigns:read"
     primary_keys = ("campaign_id",)
     answer = OBJECT
-    parents = (Parent(CampaignsStream),)
-    stamp = "campaign_id"

@@ -22,6 +22,13 @@ class InboxPlacementTestsStream(InstantlyStream):
     selected_by_default = False
 
 
+class PerTestStream(FanOutStream):
+    """A stream that is given for one test at a time."""
+
+    parents = (Parent(InboxPlacementTestsStream),)
+    stamp = "test_id"
+
+
 class InboxPlacementESPOptionsStream(InstantlyStream):
     """Providers of mailboxes that a test can write to."""
 
@@ -33,7 +40,7 @@ class InboxPlacementESPOptionsStream(InstantlyStream):
     selected_by_default = False
 
 
-class InboxPlacementAnalyticsStream(FanOutStream):
+class InboxPlacementAnalyticsStream(PerTestStream):
     """Where each e-mail of a test has landed."""
 
     name = "inbox_placement_analytics"
@@ -43,12 +50,10 @@ class InboxPlacementAnalyticsStream(FanOutStream):
     replication_key = "timestamp_created"
     time_filter = TimeFilter("date_from", "date_to")
     lookback = timedelta(days=7)
-    parents = (Parent(InboxPlacementTestsStream),)
-    stamp = "test_id"
     sent_as = "test_id"
 
 
-class InboxPlacementStatsByTestStream(FanOutStream):
+class InboxPlacementStatsByTestStream(PerTestStream):
     """Where the e-mails of a test have landed, counted."""
 
     name = "inbox_placement_stats_by_test"
@@ -57,13 +62,11 @@ class InboxPlacementStatsByTestStream(FanOutStream):
     scope = "inbox_placement_analytics:read"
     primary_keys = ("test_id",)
     answer = ARRAY
-    parents = (Parent(InboxPlacementTestsStream),)
-    stamp = "test_id"
     sent_as = "test_ids"
     batch = 100
 
 
-class InboxPlacementDeliverabilityInsightsStream(FanOutStream):
+class InboxPlacementDeliverabilityInsightsStream(PerTestStream):
     """Where the e-mails of a test have landed, by the providers at both ends."""
 
     name = "inbox_placement_deliverability_insights"
@@ -72,12 +75,10 @@ class InboxPlacementDeliverabilityInsightsStream(FanOutStream):
     scope = "inbox_placement_analytics:read"
     primary_keys = ("test_id", "sender_esp", "recipient_esp")
     answer = ARRAY
-    parents = (Parent(InboxPlacementTestsStream),)
-    stamp = "test_id"
     sent_as = "test_id"
 
 
-class InboxPlacementStatsByDateStream(FanOutStream):
+class InboxPlacementStatsByDateStream(PerTestStream):
     """Where the e-mails of a test have landed, by day."""
 
     name = "inbox_placement_stats_by_date"
@@ -86,12 +87,10 @@ class InboxPlacementStatsByDateStream(FanOutStream):
     scope = "inbox_placement_analytics:read"
     primary_keys = ("test_id", "timestamp_created_date")
     answer = ARRAY
-    parents = (Parent(InboxPlacementTestsStream),)
-    stamp = "test_id"
     sent_as = "test_id"
 
 
-class InboxPlacementReportsStream(FanOutStream):
+class InboxPlacementReportsStream(PerTestStream):
     """Spam filters' and block lists' opinion of a test's sender."""
 
     name = "inbox_placement_reports"
@@ -101,6 +100,4 @@ class InboxPlacementReportsStream(FanOutStream):
     replication_key = "timestamp_created"
     time_filter = TimeFilter("date_from", "date_to")
     lookback = timedelta(days=7)
-    parents = (Parent(InboxPlacementTestsStream),)
-    stamp = "test_id"
     sent_as = "test_id"

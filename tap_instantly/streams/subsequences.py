@@ -5,7 +5,7 @@ from __future__ import annotations
 from tap_instantly.fan_out import FanOutStream, Parent
 from tap_instantly.pages import ARRAY, OBJECT
 from tap_instantly.stream import InstantlyStream
-from tap_instantly.streams.campaigns import CampaignsStream
+from tap_instantly.streams.campaigns import PerCampaignStream
 
 
 class SubsequencesStream(InstantlyStream):
@@ -19,7 +19,14 @@ class SubsequencesStream(InstantlyStream):
     is_edited = True
 
 
-class SubsequenceAnalyticsStream(FanOutStream):
+class PerSubsequenceStream(FanOutStream):
+    """A stream that is given for one subsequence at a time."""
+
+    parents = (Parent(SubsequencesStream),)
+    stamp = "subsequence_id"
+
+
+class SubsequenceAnalyticsStream(PerCampaignStream):
     """What the subsequences of a campaign have come to."""
 
     name = "subsequence_analytics"
@@ -27,12 +34,10 @@ class SubsequenceAnalyticsStream(FanOutStream):
     scope = "subsequences:read"
     primary_keys = ("subsequence_id",)
     answer = ARRAY
-    parents = (Parent(CampaignsStream),)
-    stamp = "campaign_id"
     sent_as = "campaign_id"
 
 
-class SubsequenceAnalyticsStepsStream(FanOutStream):
+class SubsequenceAnalyticsStepsStream(PerSubsequenceStream):
     """What each variant of each step of a subsequence has come to."""
 
     name = "subsequence_analytics_steps"
@@ -40,12 +45,10 @@ class SubsequenceAnalyticsStepsStream(FanOutStream):
     scope = "subsequences:read"
     primary_keys = ("subsequence_id", "step", "variant")
     answer = ARRAY
-    parents = (Parent(SubsequencesStream),)
-    stamp = "subsequence_id"
     blank_keys = ("step", "variant")
 
 
-class SubsequenceSendingStatusStream(FanOutStream):
+class SubsequenceSendingStatusStream(PerSubsequenceStream):
     """Why a subsequence sends, or does not."""
 
     name = "subsequence_sending_status"
@@ -53,5 +56,3 @@ class SubsequenceSendingStatusStream(FanOutStream):
     scope = "subsequences:read"
     primary_keys = ("subsequence_id",)
     answer = OBJECT
-    parents = (Parent(SubsequencesStream),)
-    stamp = "subsequence_id"

@@ -24,13 +24,18 @@ if t.TYPE_CHECKING:
 
     from tap_instantly.stream import Question
 
-LISTS_AND_CAMPAIGNS = (
-    Parent(LeadListsStream, stamps={"resource_type": 2}),
-    Parent(CampaignsStream, stamps={"resource_type": 1}),
-)
+
+class PerListOrCampaignStream(FanOutStream):
+    """A stream that is given for one list or campaign at a time."""
+
+    parents = (
+        Parent(LeadListsStream, stamps={"resource_type": 2}),
+        Parent(CampaignsStream, stamps={"resource_type": 1}),
+    )
+    stamp = "resource_id"
 
 
-class SuperSearchEnrichmentsStream(FanOutStream):
+class SuperSearchEnrichmentsStream(PerListOrCampaignStream):
     """What is looked up of the leads of a list or campaign."""
 
     name = "supersearch_enrichments"
@@ -38,11 +43,9 @@ class SuperSearchEnrichmentsStream(FanOutStream):
     scope = "supersearch_enrichments:read"
     primary_keys = ("resource_id",)
     answer = OBJECT
-    parents = LISTS_AND_CAMPAIGNS
-    stamp = "resource_id"
 
 
-class SuperSearchAIEnrichmentsStream(FanOutStream):
+class SuperSearchAIEnrichmentsStream(PerListOrCampaignStream):
     """What AI is looking up of the leads of a list or campaign."""
 
     name = "supersearch_ai_enrichments"
@@ -50,11 +53,9 @@ class SuperSearchAIEnrichmentsStream(FanOutStream):
     scope = "supersearch_enrichments:read"
     primary_keys = ("id",)
     answer = ARRAY
-    parents = LISTS_AND_CAMPAIGNS
-    stamp = "resource_id"
 
 
-class SuperSearchEnrichmentHistoryStream(FanOutStream):
+class SuperSearchEnrichmentHistoryStream(PerListOrCampaignStream):
     """What has been looked up of the leads of a list or campaign.
 
     Instantly does not document what an entry looks like, so each is passed on as it is.
@@ -65,8 +66,6 @@ class SuperSearchEnrichmentHistoryStream(FanOutStream):
     scope = "supersearch_enrichments:read"
     primary_keys = ("resource_id", "position")
     answer = ARRAY
-    parents = LISTS_AND_CAMPAIGNS
-    stamp = "resource_id"
 
     @override
     def paging(self, cursor: str | None) -> Record:
@@ -89,7 +88,7 @@ class SuperSearchEnrichmentHistoryStream(FanOutStream):
         self, page: Page, question: Question, following: str | None
     ) -> None:
         """Stop at a full page that has come before: it would come for ever."""
-        text = json.dumps([question.parents[0]["key"], page.rows], sort_keys=True)
+        text = json.dumps([question.parents, page.rows], sort_keys=True)
         if len(page.rows) >= PAGE_SIZE and hash(text) in self._seen:
             raise StuckError(following)
         self._seen.add(hash(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tap_instantly.sandbox import instants
@@ -117,14 +118,17 @@ class Accounts:
         row = self._table.found(call.path["email"])
         return {"warmup": _warmup_settings(call.path["email"]), **row}
 
-    def _page(self, call: Call) -> Row:
+    def _page(self, call: Call) -> Row | bytes:
         by, skip = call.one("sort_by"), call.one("skip")
         ascending = call.one("sort_order", "desc") == "asc"
+        with_tags = call.one("include_tags") == "true"
         if by in ("", "timestamp_created") and not skip:
+            if not with_tags:
+                return self._table.answer(call, descending=not ascending)
             body = self._table.page(call, descending=not ascending)
         else:
             body = self._sorted(call, by or "timestamp_created", ascending=ascending)
-        if call.one("include_tags") == "true":
+        if with_tags:
             rows = [{**row, "tags": self._labels(row)} for row in body["items"]]
             body["items"] = rows
         return body
@@ -283,6 +287,7 @@ def _warmup_settings(email: str) -> Row:
     }
 
 
+@lru_cache(maxsize=10_000)
 def _warmed_up(email: str) -> dict[str, dict[str, int]]:
     """Return each day's warm-up; where nothing landed in spam, that is left out."""
     days = {}

@@ -131,7 +131,7 @@ class Campaigns:
         status = call.one("campaign_status")
         return [
             row
-            for row in self._table.held
+            for row in (self._table.some(wanted) if wanted else self._table.held)
             if "id" in row
             and (not wanted or row["id"] in wanted)
             and (not status or str(row["status"]) == status)

@@ -40,10 +40,13 @@ class Emails:
         self._table = Table(
             lambda: Mails(world),
             order="id-desc",
+            by={
+                "campaign_id": lambda row: str(row.get("campaign_id")),
+                "list_id": lambda row: str(row.get("list_id")),
+                "i_status": lambda row: str(row.get("i_status")),
+                "lead": lambda row: str(row.get("lead")),
+            },
             filters={
-                "campaign_id": lambda row, text: row.get("campaign_id") == text,
-                "list_id": lambda row, text: row.get("list_id") == text,
-                "i_status": lambda row, text: str(row.get("i_status")) == text,
                 "eaccount": lambda row, text: row.get("eaccount") in text.split(","),
                 "is_unread": lambda row, text: _is(row.get("is_unread"), text),
                 "has_reminder": lambda row, text: _is(row.get("reminder_ts"), text),
@@ -51,7 +54,6 @@ class Emails:
                 "marked_as_done": lambda _, text: text != "true",
                 "assigned_to": lambda _row, _text: False,
                 "mode": _is_in_tab,
-                "lead": lambda row, text: row.get("lead") == text,
                 "company_domain": lambda row, text: str(row.get("lead")).endswith(
                     f"@{text}"
                 ),
@@ -95,7 +97,7 @@ class Emails:
         }
         return [Endpoint("GET", "/emails", self._page, parameters)]
 
-    def _page(self, call: Call) -> Row:
+    def _page(self, call: Call) -> Row | bytes:
         only = None
         if call.one("latest_of_thread") == "true":
             latest = {row.get("thread_id"): row.get("id") for row in self._table.each()}
@@ -104,12 +106,13 @@ class Emails:
                 return bool(latest[row.get("thread_id")] == row.get("id"))
 
         descending = call.one("sort_order") != "asc"
+        if call.one("preview_only") != "true":
+            return self._table.answer(call, only=only, descending=descending)
         body = self._table.page(call, only=only, descending=descending)
-        if call.one("preview_only") == "true":
-            body["items"] = [
-                {name: value for name, value in row.items() if name != "body"}
-                for row in body["items"]
-            ]
+        body["items"] = [
+            {name: value for name, value in row.items() if name != "body"}
+            for row in body["items"]
+        ]
         return body
 
     def _is_late_enough(self, row: Row, bound: str) -> bool:

@@ -133,7 +133,7 @@ class InboxPlacement:
             Endpoint(
                 "GET",
                 "/inbox-placement-tests",
-                lambda call: tests.page(
+                lambda call: tests.answer(
                     call, descending=call.one("sort_order") != "asc"
                 ),
                 {
@@ -157,7 +157,7 @@ class InboxPlacement:
             Endpoint(
                 "GET",
                 "/inbox-placement-analytics",
-                analytics.page,
+                analytics.answer,
                 {**analytics.paging, **required, **_WINDOW, **_LISTED, **sender},
             ),
             analytics.detail("/inbox-placement-analytics/{id}"),

@@ -17,6 +17,7 @@ from tap_instantly.sandbox.endpoints import (
     Parameter,
     RefusedError,
 )
+from tap_instantly.sandbox.endpoints import text as written
 from tap_instantly.sandbox.mailing import RECEIVED, SENT, fate
 from tap_instantly.sandbox.table import Table
 
@@ -85,24 +86,20 @@ class Leads:
         self._table = Table(
             lambda: People(world),
             order="id-asc",
+            by={
+                "campaign": lambda row: str(row.get("campaign")),
+                "list_id": lambda row: str(row.get("list_id")),
+                "in_campaign": lambda row: written("campaign" in row),
+                "in_list": lambda row: written("list_id" in row),
+                "ids": lambda row: str(row.get("id")),
+                "contacts": lambda row: str(row.get("email")),
+                "organization_user_ids": lambda row: str(row.get("assigned_to")),
+                "is_website_visitor": lambda row: written(
+                    bool(row.get("is_website_visitor"))
+                ),
+                "enrichment_status": lambda row: str(row.get("enrichment_status")),
+            },
             filters={
-                "campaign": lambda row, text: row.get("campaign") == text,
-                "list_id": lambda row, text: row.get("list_id") == text,
-                "in_campaign": lambda row, text: (
-                    ("campaign" in row) == (text == "true")
-                ),
-                "in_list": lambda row, text: ("list_id" in row) == (text == "true"),
-                "ids": lambda row, text: row.get("id") == text,
-                "contacts": lambda row, text: row.get("email") == text,
-                "organization_user_ids": lambda row, text: (
-                    row.get("assigned_to") == text
-                ),
-                "is_website_visitor": lambda row, text: (
-                    bool(row.get("is_website_visitor")) == (text == "true")
-                ),
-                "enrichment_status": lambda row, text: (
-                    str(row.get("enrichment_status")) == text
-                ),
                 "search": lambda row, text: text.casefold() in str(row.get("email")),
                 "filter": _passes,
             },
@@ -137,13 +134,14 @@ class Leads:
             Endpoint("GET", "/lead-lists/{id}/verification-stats", self._stats),
         ]
 
-    def _page(self, call: Call) -> Row:
+    def _page(self, call: Call) -> bytes:
         for name in ("distinct_contacts", "queries", "smart_view_id"):
             if call.body.get(name):
                 message = f"body/{name} is beyond this imitation"
                 raise BadRequestError(message)
-        excluded = set(call.all("excluded_ids"))
-        return self._table.page(call, only=lambda row: row.get("id") not in excluded)
+        if not (excluded := {*call.all("excluded_ids")}):
+            return self._table.answer(call)
+        return self._table.answer(call, only=lambda row: row.get("id") not in excluded)
 
     def _stats(self, call: Call) -> Row:
         identity = call.path["id"]

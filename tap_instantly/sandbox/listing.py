@@ -25,7 +25,11 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Listing(Behaviour):
-    """The rows of one list endpoint, which tests may add to, edit and delete."""
+    """The rows of one list endpoint, which tests may add to, edit and delete.
+
+    Attributes:
+        version: Another number after every change.
+    """
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class Listing(Behaviour):
         super().__init__()
         self._maker = maker
         self._filters = filters
+        self.version = 0
         self._lock = threading.RLock()
         moments = list(moments)
         self._made = len(moments)
@@ -83,6 +88,7 @@ class Listing(Behaviour):
                 its type; `...` leaves the key out.
         """
         with self._lock:
+            self.version += 1
             latest = self._newest[0].instant if self._newest else NEWEST
             added = []
             for _ in range(count):
@@ -104,6 +110,7 @@ class Listing(Behaviour):
         """Change what a row shows and return a copy; it keeps its place."""
         with self._lock:
             entry = self._by_id[identity]
+            self.version += 1
             entry.changes.update(fields)
             entry.style = ""
             return self._row(entry)
@@ -112,6 +119,7 @@ class Listing(Behaviour):
         """Take a row away. A cursor that names it still knows where it was."""
         with self._lock:
             entry = self._by_id.pop(identity)
+            self.version += 1
             self._gone[identity] = entry
             for view in self._views.values():
                 view.remove(entry)
@@ -146,7 +154,13 @@ class Listing(Behaviour):
             entries, more = self._take(start, limit, query)
             if not entries:
                 return b'{"items":[]}'
-            bodies = b",".join([self._body(entry) for entry in entries])
+            style = self.timestamps
+            bodies = b",".join(
+                [
+                    entry.body if entry.style == style else self._body(entry)
+                    for entry in entries
+                ]
+            )
             return b"".join(
                 (b'{"items":[', bodies, b"]", self._next(entries[-1], more=more), b"}")
             )

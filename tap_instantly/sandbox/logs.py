@@ -11,6 +11,7 @@ from tap_instantly.sandbox.data import NEWEST, Draw, Row
 from tap_instantly.sandbox.data import instants as moments
 from tap_instantly.sandbox.endpoints import Endpoint, Parameter
 from tap_instantly.sandbox.instants import DAY
+from tap_instantly.sandbox.listing import render
 from tap_instantly.sandbox.table import Table
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ class Logs:
     def __init__(self, world: World) -> None:
         """Belong to `world`, whose campaigns, lists and users it is about."""
         self.world = world
+        self._types: tuple[int, bytes] | None = None
         self.tables = {
             "background_jobs": Table(
                 lambda: self._first("job", BACKGROUND_JOBS, self._job),
@@ -213,7 +215,7 @@ class Logs:
             Endpoint(
                 "GET",
                 "/webhook-events",
-                events.page,
+                events.answer,
                 {
                     **events.paging,
                     "success": Parameter("boolean"),
@@ -227,16 +229,22 @@ class Logs:
 
     # What is answered
 
-    def _jobs_page(self, call: Call) -> Row:
+    def _jobs_page(self, call: Call) -> bytes:
         """Answer with jobs by one of their two times, or by id if none is named."""
         jobs = self.tables["background_jobs"]
         column = call.one("sort_column")
         if column:
             jobs = Table(jobs.each(), dated_by=column, filters=_JOB_FILTERS)
-        return jobs.page(call, descending=call.one("sort_order") != "asc")
+        return jobs.answer(call, descending=call.one("sort_order") != "asc")
 
-    def _event_types(self, _: Call) -> Row:
+    def _event_types(self, _: Call) -> bytes:
         """Answer with the built-in types and one for each custom label."""
+        version = self.world.labels.version
+        if self._types is None or self._types[0] != version:
+            self._types = version, render(self._types_now())
+        return self._types[1]
+
+    def _types_now(self) -> Row:
         built_in = [
             {"id": kind, "label": label, "type": "built_in"}
             for kind, label in _EVENT_TYPES

@@ -409,7 +409,7 @@ class Sandbox(Behaviour):
 
 def _json(body: bytes) -> Any:  # noqa: ANN401 - JSON may say anything
     try:
-        return json.loads(body)
+        return json.loads(body) if body else None
     except ValueError:
         return None
 

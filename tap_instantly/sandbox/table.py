@@ -7,7 +7,7 @@ import binascii
 import copy
 import threading
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -20,6 +20,8 @@ from tap_instantly.sandbox.endpoints import (
     Parameter,
     RefusedError,
 )
+from tap_instantly.sandbox.held import Held, Index, Place
+from tap_instantly.sandbox.listing import render
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox.behaviour import Comparison, End
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 Cursor = Literal["id", "timestamp", "composite", "opaque"]
 Order = Literal["newest", "oldest", "id-desc", "id-asc"]
 Rows = Iterable[Row] | Mapping[str, Row]
-Place = tuple[int, str]
+Passes = Callable[[Row], bool]
 
 _MINUTE = 60 * instants.SECOND
 _AFTER_ALL_KEYS = "\U0010ffff"
@@ -40,6 +42,7 @@ class Table:
         end: What the last page with rows carries for a cursor.
         comparison: Whether the rows at the cursor come again (`inclusive`).
         filters: What each of the API's filters lets through, given a value.
+        by: What each of the API's filters for equality compares, as text.
         version: Another number after every change.
     """
 
@@ -53,6 +56,7 @@ class Table:
         dated_by: str = "timestamp_created",
         maximum: int = 100,
         filters: Mapping[str, Callable[[Row, str], bool]] | None = None,
+        by: Mapping[str, Callable[[Row], str]] | None = None,
         default_limit: int = 10,
         make: Callable[[int, int], Row] | None = None,
     ) -> None:
@@ -69,6 +73,8 @@ class Table:
             dated_by: The field with the instant.
             maximum: The largest page; a request for more gets no rows.
             filters: Tells for each filter whether a row passes, given its value.
+            by: Returns for each filter the value with which a row passes, which
+                must follow from the row alone: rows are found through an index.
             default_limit: The rows of a page for which no limit is given.
             make: Makes a row for `add`, given a number that no other row has and
                 the instant of creation.
@@ -83,6 +89,7 @@ class Table:
         self.end: End = "present"
         self.comparison: Comparison = "strict"
         self.filters = dict(filters or {})
+        self.by = dict(by or {})
         self._given = rows
         self._key = key
         self._cursor = cursor
@@ -96,6 +103,7 @@ class Table:
         self._now = NEWEST
         self._added: dict[str, int] = {}
         self._gone: dict[str, Place] = {}
+        self._indexed: tuple[int, Index] | None = None
         self._lock = threading.RLock()
 
     def __len__(self) -> int:
@@ -125,6 +133,12 @@ class Table:
         for key in self.keys:
             if key in self._rows:
                 yield self._rows[key]
+
+    def some(self, keys: Iterable[str]) -> list[Row]:
+        """Return the rows with one of some keys as `held` does."""
+        with self._lock:
+            known = [key for key in {*keys} if key in self._rows]
+            return [self._rows[key] for key in sorted(known, key=self._place)]
 
     def get(self, key: str) -> Row | None:
         """Return a copy of one row, or None where no row has this key."""
@@ -196,7 +210,7 @@ class Table:
         self,
         call: Call,
         *,
-        only: Callable[[Row], bool] | None = None,
+        only: Passes | None = None,
         descending: bool | None = None,
     ) -> Row:
         """Return the body that answers a list request.
@@ -210,32 +224,55 @@ class Table:
         Raises:
             BadRequestError: If the cursor is none of this list.
         """
+        with self._lock:
+            keys, rest = self._select(call, only=only, descending=descending)
+            return {"items": [self._rows[key] for key in keys], **rest}
+
+    def answer(
+        self,
+        call: Call,
+        *,
+        only: Passes | None = None,
+        descending: bool | None = None,
+    ) -> bytes:
+        """Return what `page` does in JSON, made of rows that are rendered once."""
+        with self._lock:
+            keys, rest = self._select(call, only=only, descending=descending)
+            items = b",".join(map(self._rows.body, keys))
+            named = [b',"%s":%s' % (n.encode(), render(rest[n])) for n in rest]
+            return b"".join((b'{"items":[', items, b"]", *named, b"}"))
+
+    def _select(
+        self, call: Call, *, only: Passes | None, descending: bool | None
+    ) -> tuple[list[str], Row]:
+        """Return the keys of a page's rows, and what the page says beside them."""
         limit = self.limit(call)
         if not limit:
-            return {"items": []}
+            return [], {}
         if descending is None:
             descending = self._descending
         passes = self._passing(call)
-        with self._lock:
-            text = next(iter(call.all("starting_after")), "")
-            items: list[Row] = []
-            last, more = "", False
-            for key in self._following(text, descending=descending):
-                row = self._rows[key]
-                if (only is None or only(row)) and passes(row):
-                    if len(items) == limit:
-                        more = True
-                        break
-                    items.append(row)
-                    last = key
-            body: Row = {"items": items}
-            if items and (more or self.end != "absent"):
-                cursor = self._written(self._place(last))
-                ends: dict[str, str | None] = {"null": None, "empty": ""}
-                body["next_starting_after"] = (
-                    cursor if more else ends.get(self.end, cursor)
-                )
-            return body
+        text = next(iter(call.all("starting_after")), "")
+        keys: list[str] = []
+        more = False
+        for key in self._following(self._among(call), text, descending=descending):
+            if (only or passes) and not self._is_let_through(key, only, passes):
+                continue
+            if len(keys) == limit:
+                more = True
+                break
+            keys.append(key)
+        if not keys or not (more or self.end != "absent"):
+            return keys, {}
+        cursor = self._written(self._place(keys[-1]))
+        ends: dict[str, str | None] = {"null": None, "empty": ""}
+        return keys, {
+            "next_starting_after": cursor if more else ends.get(self.end, cursor)
+        }
+
+    def _is_let_through(self, key: str, *filters: Passes | None) -> bool:
+        row = self._rows[key]
+        return all(passes is None or passes(row) for passes in filters)
 
     def limit(self, call: Call) -> int:
         """Return how many rows a page has: none, if more are asked for than allowed."""
@@ -245,7 +282,9 @@ class Table:
 
     def matching(self, call: Call) -> list[Row]:
         """Return all rows that the filters let through, only to be read."""
-        return list(filter(self._passing(call), self.each()))
+        with self._lock:
+            rows = [self._rows[key] for _, key in self._among(call)]
+            return list(filter(self._passing(call), rows))
 
     def endpoint(
         self, path: str, method: str = "GET", **parameters: Parameter
@@ -259,8 +298,8 @@ class Table:
         """
         known = {**self.paging, **parameters}
         if method == "GET":
-            return Endpoint(method, path, self.page, known)
-        return Endpoint(method, path, self.page, {}, known)
+            return Endpoint(method, path, self.answer, known)
+        return Endpoint(method, path, self.answer, {}, known)
 
     @property
     def paging(self) -> dict[str, Parameter]:
@@ -286,11 +325,11 @@ class Table:
         return row
 
     @cached_property
-    def _rows(self) -> _Made:
+    def _rows(self) -> Held:
         given = self._given() if callable(self._given) else self._given
         if not isinstance(given, Mapping):
             given = {str(row[self._key]): row for row in given}
-        return _Made(given)
+        return Held(given)
 
     @cached_property
     def _places(self) -> list[Place]:
@@ -313,20 +352,43 @@ class Table:
         except (TypeError, ValueError):
             return self._now
 
-    def _passing(self, call: Call) -> Callable[[Row], bool]:
-        """Tell of a row whether all filters given let it through."""
+    def _passing(self, call: Call) -> Passes | None:
+        """Tell of a row whether the filters given that are not indexed let it through.
+
+        None if no such filter is given.
+        """
         wanted = [
             (passes, values)
             for name, passes in self.filters.items()
             if (values := [value for value in call.all(name) if value])
         ]
+        if not wanted:
+            return None
         return lambda row: all(
             any(passes(row, value) for value in values) for passes, values in wanted
         )
 
-    def _following(self, text: str, *, descending: bool) -> Iterable[str]:
+    def _among(self, call: Call) -> Sequence[Place]:
+        """Return the places of the rows that the indexed filters let through."""
+        wanted = tuple(
+            (name, values)
+            for name in self.by
+            if (values := tuple(value for value in call.all(name) if value))
+        )
+        return self._index.places(wanted) if wanted else self._places
+
+    @property
+    def _index(self) -> Index:
+        """The index of the rows that there are now."""
+        if self._indexed is None or self._indexed[0] != self.version:
+            rows = ((place, self._rows[place[1]]) for place in self._places)
+            self._indexed = self.version, Index(rows, self.by)
+        return self._indexed[1]
+
+    def _following(
+        self, places: Sequence[Place], text: str, *, descending: bool
+    ) -> Iterable[str]:
         """Yield the keys of the rows that follow a cursor."""
-        places = self._places
         first, last = 0, len(places)
         if text:
             low, high = self._span(text)
@@ -388,33 +450,6 @@ class Table:
         written = instants.write(self._now)
         row |= dict.fromkeys({self._dated_by, "timestamp_updated"} & {*row}, written)
         return row
-
-
-class _Made:
-    """Rows by key: as given, until they are replaced or deleted."""
-
-    def __init__(self, given: Mapping[str, Row]) -> None:
-        self.given = given
-        self._replaced: dict[str, Row | None] = {}
-
-    def __contains__(self, key: str) -> bool:
-        if key in self._replaced:
-            return self._replaced[key] is not None
-        return key in self.given
-
-    def __getitem__(self, key: str) -> Row:
-        if key not in self._replaced:
-            return self.given[key]
-        row = self._replaced[key]
-        if row is None:
-            raise KeyError(key)
-        return row
-
-    def __setitem__(self, key: str, row: Row) -> None:
-        self._replaced[key] = row
-
-    def __delitem__(self, key: str) -> None:
-        self._replaced[key] = None
 
 
 def _unknown_cursor() -> BadRequestError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import typing as t
-from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
@@ -13,11 +12,12 @@ from http.cookiejar import DefaultCookiePolicy
 import backoff
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 from singer_sdk.exceptions import FatalAPIError
 
 from tap_instantly.errors import api_error
-from tap_instantly.pacing import Pacer
-from tap_instantly.pages import PAGED, Answer, Page
+from tap_instantly.pacing import Gate, Pacer
+from tap_instantly.pages import Page
 from tap_instantly.retrying import RETRIABLE, is_broken, waits
 from tap_instantly.settings import is_loopback
 
@@ -30,6 +30,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from backoff.types import Details
+
+    from tap_instantly.pages import Request
 
 # It logs headers that make no sense, and how it came to read them.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
@@ -44,29 +46,6 @@ take thirty times as much memory."""
 
 SHORTEST_SECRET = 12
 """Characters of a key that do not come about in an answer by chance."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What one request asks for.
-
-    Attributes:
-        path: The endpoint, from `api_url` on; `{name}` stands for one of the places.
-        scope: What the key must be allowed for it.
-        method: GET, or POST where Instantly wants what is asked for in a body.
-        places: What is put into the path, ready for a URL.
-        parameters: The query of a GET, the JSON body of a POST.
-        answer: Where the rows are in what comes back.
-        never_emitted: Fields that are forgotten at once, because they hold secrets.
-    """
-
-    path: str
-    scope: str
-    method: str = "GET"
-    places: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, t.Any] = field(default_factory=dict)
-    answer: Answer = PAGED
-    never_emitted: tuple[str, ...] = ()
 
 
 class BearerAuth(requests.auth.AuthBase):
@@ -137,19 +116,33 @@ class Client:
 
     def _ask(self, request: Request) -> bytes:
         self._pacer.wait(request.path)
+        with self._gate.passed(request.place):
+            self._pacer.wait()
+            return self._send(request)
+
+    def _send(self, request: Request) -> bytes:
         is_read = request.method == "GET"
-        with self._session.request(
+        prepared = requests.Request(
             request.method,
             self._url + request.path.format_map(request.places),
+            self._session.headers,
             params=request.parameters if is_read else None,
             json=None if is_read else request.parameters,
+            auth=self._session.auth,
+        ).prepare()
+        with self._session.send(
+            prepared,
+            **self._environment,
             timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
             allow_redirects=False,
-            stream=True,
         ) as response:
             if response.status_code != HTTPStatus.OK:
                 raise api_error(response, request.path, request.scope)
             return _body(response)
+
+    def open(self) -> None:
+        """Make ready for requests from several threads."""
+        _ = self._environment, self._pacer, self._gate
 
     @cached_property
     def _url(self) -> str:
@@ -163,7 +156,23 @@ class Client:
         # What is on this machine is not reached through a proxy.
         session.trust_env = not is_loopback(self._url)
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.mount(self._url, self._connections)
         return session
+
+    @cached_property
+    def _connections(self) -> HTTPAdapter:
+        return HTTPAdapter(pool_maxsize=self._config["max_concurrency"])
+
+    @cached_property
+    def _environment(self) -> Mapping[str, t.Any]:
+        """Proxies and certificates, which a session would look up for each request."""
+        return self._session.merge_environment_settings(
+            self._url, {}, stream=True, verify=None, cert=None
+        )
+
+    @cached_property
+    def _gate(self) -> Gate:
+        return Gate(self._config["max_concurrency"])
 
     @cached_property
     def _pacer(self) -> Pacer:
@@ -171,6 +180,10 @@ class Client:
 
     def close(self) -> None:
         """Close the connections; a further request opens one again."""
+        # An exception may refer to a pool, and urllib3 closes none that is referred to.
+        pools = self._connections.poolmanager.pools
+        for key in pools.keys():  # noqa: SIM118 (it is no mapping to iterate over)
+            pools[key].close()
         self._session.close()
 
 

@@ -24,6 +24,7 @@ from singer_sdk.exceptions import (
 from singer_sdk.singerlib import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 
+from tap_instantly.ahead import Ahead
 from tap_instantly.errors import explain
 from tap_instantly.records import shown
 from tap_instantly.redaction import keep_out_of_the_log
@@ -41,7 +42,7 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import FrameType
 
     from singer_sdk.plugin_base import _ConfigInput
@@ -72,12 +73,16 @@ def read_catalog(content: dict[str, t.Any]) -> Catalog:
     The SDK knows one of the two spellings, and lets the discovered method win.
     """
     for stream in content.get("streams", ()):
-        Draft7Validator.check_schema(stream.get("schema", {}))
+        is_selected = True
         for entry in stream.get("metadata", ()):
             if not entry["breadcrumb"]:
+                is_default = entry["metadata"].get("selected-by-default", True)
+                is_selected = entry["metadata"].get("selected", is_default)
                 for key in ("forced-replication-method", "replication-method"):
                     if chosen := entry["metadata"].get(key):
                         stream["replication_method"] = chosen
+        if is_selected:
+            Draft7Validator.check_schema(stream.get("schema", {}))
     return Catalog.from_dict(content)
 
 
@@ -89,6 +94,8 @@ class CommandLineTap(Tap):
 
     config_jsonschema: t.ClassVar[dict[str, t.Any]] = SETTINGS.to_dict()
     message_writer_class = UninterruptedWriter
+    ahead: Ahead | None = None
+    """What asks for all streams of the run; without it each asks for itself."""
 
     @override
     def __init__(self, *, parse_env_config: bool = False, **options: t.Any) -> None:
@@ -240,7 +247,7 @@ class CommandLineTap(Tap):
             cls._stop("No stream is selected; select one in the catalog")
         end_in_time()
         try:
-            tap.sync_all()
+            tap.read_all()
         except SystemExit:  # a signal
             tap.state_writer.write_state(tap.state)
             raise
@@ -253,11 +260,24 @@ class CommandLineTap(Tap):
         if any(tally.failure for tally in tap.tallies.values()):
             sys.exit(1)
 
+    def read_all(self) -> None:
+        """Read the streams side by side, and write them one after the other."""
+        self.ahead = Ahead(self.selected_streams, self.config["max_concurrency"])
+        try:
+            self.sync_all()
+        finally:
+            self.ahead.give_up()
+
     @property
     def tallies(self) -> dict[str, Tally]:
         """What each selected stream has done."""
-        streams = t.cast("dict[str, InstantlyStream]", self.streams)
-        return {name: s.tally for name, s in streams.items() if s.selected}
+        return {stream.name: stream.tally for stream in self.selected_streams}
+
+    @property
+    def selected_streams(self) -> list[InstantlyStream]:
+        """The streams that are read, in their order."""
+        streams = t.cast("Iterable[InstantlyStream]", self.streams.values())
+        return [stream for stream in streams if stream.selected]
 
     def summarise(self) -> None:
         """Log a line for each stream."""

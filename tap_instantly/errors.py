@@ -92,6 +92,16 @@ def explain(error: Exception, logger: logging.Logger) -> str:
     )
 
 
+def status(error: Exception) -> str:
+    """Return what a try has come to, in a few words for the log."""
+    if isinstance(error, MalformedPageError):
+        return "HTTP 200 without a page"
+    response = getattr(error, "response", None)
+    if response is None:
+        return type(error).__name__
+    return f"HTTP {response.status_code}"
+
+
 EXPLANATIONS: dict[int, str] = {
     HTTPStatus.BAD_REQUEST: (
         "Instantly calls the request malformed; see whether a newer version of "

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import sys
-import threading
 import typing as t
-from collections import deque
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from urllib.parse import quote
 
-from singer_sdk.exceptions import FatalSyncError
-
 from tap_instantly.errors import NotFoundError, TooLargeError
 from tap_instantly.incremental import DAY, Window, midnight
-from tap_instantly.pages import Page
 from tap_instantly.stream import InstantlyStream, Question
 
 if sys.version_info >= (3, 12):
@@ -24,18 +18,15 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from backoff.types import Details
     from singer_sdk.helpers.types import Record
 
-    from tap_instantly.stream import Stretch
+    from tap_instantly.pages import Page
+    from tap_instantly.pagination import Sheet
 
 BEGINNING = datetime(2021, 1, 1, tzinfo=timezone.utc)
 """No figures are older: it is the year in which Instantly began."""
-
-CONNECTIONS = 8
-"""Requests that are under way at a time."""
 
 
 @dataclass(frozen=True)
@@ -55,48 +46,8 @@ class Parent:
     stamps: Mapping[str, t.Any] = field(default_factory=dict)
 
 
-class Reply(threading.Thread):
-    """An answer that is on its way.
-
-    The threads of a pool would keep a process from ending that has failed: it waits for
-    them, and they may wait for minutes before they try again.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        answer: Callable[[Question], list[Stretch]],
-        question: Question,
-    ) -> None:
-        """Ask the question, in the name of a stream."""
-        super().__init__(name=name, daemon=True)
-        self._answer, self._question = answer, question
-        self._future: Future[list[Stretch]] = Future()
-        self.start()
-
-    @override
-    def run(self) -> None:
-        try:
-            self._future.set_result(self._answer(self._question))
-        except Exception as error:  # noqa: BLE001 (it is raised where the result is)
-            self._future.set_exception(error)
-
-    def result(self) -> list[Stretch]:
-        """Wait for the answer.
-
-        Raises:
-            Exception: What went wrong with it.
-        """
-        result = self._future.result()
-        self.join()
-        return result
-
-
 class FanOutStream(InstantlyStream):
     """A stream that Instantly gives only for one row of another stream at a time.
-
-    The requests go out side by side, and the answers are written in the order of the
-    parents.
 
     Attributes:
         parents: The streams whose rows are asked about.
@@ -116,7 +67,6 @@ class FanOutStream(InstantlyStream):
     batch: t.ClassVar[int] = 1
     blank_keys: t.ClassVar[tuple[str, ...]] = ()
     selected_by_default = False
-    _is_given_up = False
 
     @property
     @override
@@ -169,45 +119,29 @@ class FanOutStream(InstantlyStream):
     # What is answered
 
     @override
-    def _read(self, window: Window) -> Iterator[Stretch]:
-        waiting: deque[Reply] = deque()
+    def _answer(self, question: Question) -> Iterator[tuple[Sheet, bool]]:
+        """Yield the rows of a question, which Instantly may want in parts."""
+        is_begun = False
+        halves: list[Question] = []
         try:
-            for question in self.questions(window):
-                waiting.append(Reply(self.name, self._answer, question))
-                if len(waiting) == CONNECTIONS:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        finally:
-            self._is_given_up = bool(waiting)
-
-    @override
-    def _note_retry(self, details: Details) -> None:
-        """Try nothing again whose outcome nobody waits for."""
-        if self._is_given_up:
-            raise FatalSyncError
-        super()._note_retry(details)
-
-    def _answer(self, question: Question) -> list[Stretch]:
-        """Return the whole answer to a question, which Instantly may want in parts."""
-        stretches: list[Stretch] = []
-        try:
-            stretches.extend(self._walk(question))
+            for part in super()._answer(question):
+                is_begun = True
+                yield part
         except (NotFoundError, TooLargeError) as error:
-            if stretches:  # a list that is there in part is no list that is gone
+            if is_begun:  # a list that is there in part is no list that is gone
                 raise
             halves = _halves(question, by_time=isinstance(error, TooLargeError))
-            if halves:
-                return [stretch for half in halves for stretch in self._answer(half)]
-            if isinstance(error, TooLargeError):
+            if not halves and isinstance(error, TooLargeError):
                 raise
-            self.logger.info(
-                "%s: skipped %s %s, for which there is nothing",
-                self.name,
-                self.stamp,
-                question.parents[0][self.stamp],
-            )
-        return stretches
+            if not halves:
+                self.logger.info(
+                    "%s: skipped %s %s, for which there is nothing",
+                    self.name,
+                    self.stamp,
+                    question.parents[0][self.stamp],
+                )
+        for half in halves:
+            yield from self._answer(half)
 
     @override
     def unfold(self, page: Page, question: Question, cursor: str | None) -> Page:
@@ -219,7 +153,7 @@ class FanOutStream(InstantlyStream):
         for row in rows:
             blank = [key for key in self.blank_keys if row.get(key) in (None, "")]
             row.update(dict.fromkeys(blank, "unknown"))
-        return Page(rows, page.cursor)
+        return replace(page, rows=rows)
 
 
 def _halves(question: Question, *, by_time: bool) -> list[Question]:

@@ -63,6 +63,11 @@ class Window:
         )
 
     @property
+    def is_all(self) -> bool:
+        """Whether it has neither beginning nor end."""
+        return self.since is None and self.until is None
+
+    @property
     def in_whole_days(self) -> Window:
         """The days (UTC) that it touches."""
         return Window(self.since and midnight(self.since), self.until)

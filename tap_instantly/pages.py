@@ -1,4 +1,4 @@
-"""A page of rows, from the bytes of an answer."""
+"""What is asked for, and the page of rows that answers it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import json
 import math
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from tap_instantly.errors import MalformedPageError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from singer_sdk.helpers.types import Record
 
@@ -36,16 +38,13 @@ class Answer:
         Raises:
             MalformedPageError: If the answer has another shape.
         """
-        if self.at is None:
-            rows = content
-        elif isinstance(content, dict) and self.at in content:
-            rows = content[self.at]
-        else:
-            rows = ...
-        if not self.many and rows is not ...:
-            return [] if rows is None and self.at else [rows]
-        if self.many and isinstance(rows, list):
-            return rows
+        holder = {None: content} if self.at is None else content
+        if isinstance(holder, dict) and self.at in holder:
+            rows = holder[self.at]
+            if not self.many:
+                return [] if rows is None and self.at else [rows]
+            if isinstance(rows, list):
+                return rows
         what = f"list of `{self.at}`" if self.many and self.at else self.at or "list"
         msg = f"has no {what}"
         raise MalformedPageError(msg)
@@ -58,16 +57,45 @@ OBJECT = Answer(many=False)
 
 
 @dataclass(frozen=True)
+class Request:
+    """What one request asks for.
+
+    Attributes:
+        path: The endpoint, from `api_url` on; `{name}` stands for one of the places.
+        scope: What the key must be allowed for it.
+        method: GET, or POST where Instantly wants what is asked for in a body.
+        places: What is put into the path, ready for a URL.
+        parameters: The query of a GET, the JSON body of a POST.
+        answer: Where the rows are in what comes back.
+        never_emitted: Fields that are forgotten at once, because they hold secrets.
+        place: Where it stands among all requests that wait: the least goes first.
+    """
+
+    path: str
+    scope: str
+    method: str = "GET"
+    places: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, t.Any] = field(default_factory=dict)
+    answer: Answer = PAGED
+    never_emitted: tuple[str, ...] = ()
+    place: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
 class Page:
     """One answer of an endpoint.
 
     Attributes:
         rows: The records, as they came.
         cursor: What asks for the page after this one, or None if there is none.
+        body: The answer itself.
+        fits: Whether all rows are known to fit their schema as they are.
     """
 
     rows: list[Record]
     cursor: str | None = None
+    body: bytes = field(default=b"", repr=False)
+    fits: bool = False
 
     @classmethod
     def read(cls, body: bytes, answer: Answer = PAGED) -> Page:
@@ -77,7 +105,7 @@ class Page:
             MalformedPageError: If it is anything else; the text says what.
         """
         try:
-            content = load(body)
+            content = _read(body)
         except (ValueError, RecursionError) as error:
             msg = "is not JSON"
             raise MalformedPageError(msg) from error
@@ -96,18 +124,25 @@ class Page:
         if cursor and re.search("[\ud800-\udfff]", cursor):
             msg = "has a `next_starting_after` that no URL can carry"
             raise MalformedPageError(msg)
-        return cls(rows, cursor or None)
+        return cls(rows, cursor or None, body)
 
     def without(self, fields: Iterable[str]) -> Page:
         """Return the page without some fields of its rows."""
         names = set(fields)
         rows = [{k: v for k, v in row.items() if k not in names} for row in self.rows]
-        return Page(rows, self.cursor)
+        return replace(self, rows=rows)
 
     def holds(self, text: str) -> bool:
         """Tell whether a text occurs anywhere in it."""
         content = json.dumps([self.rows, self.cursor], ensure_ascii=False)
         return json.dumps(text, ensure_ascii=False)[1:-1] in content
+
+
+def _read(body: bytes) -> t.Any:  # noqa: ANN401 (JSON holds anything)
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return load(body)  # which reads more: byte order marks, lone surrogates
 
 
 def load(text: str | bytes) -> t.Any:  # noqa: ANN401 (JSON holds anything)

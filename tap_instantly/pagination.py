@@ -12,16 +12,19 @@ from __future__ import annotations
 import typing as t
 from collections import deque
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
+from itertools import compress
 
 from tap_instantly.errors import StuckError
 from tap_instantly.incremental import MILLISECOND, instant
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from singer_sdk.helpers.types import Record
 
     from tap_instantly.pages import Page
+
+    Key: t.TypeAlias = tuple[object, ...]
 
 PAGE_SIZE = 100
 """Rows a request asks for: the most that the API gives; for more it gives none."""
@@ -46,6 +49,37 @@ so many once in 120 lists, and if the first page then ends early, new rows are m
 """
 
 
+class Sheet(t.NamedTuple):
+    """Rows of a page, with what a walk goes by.
+
+    Attributes:
+        page: The page.
+        rows: The rows, as they came.
+        keys: Their primary keys.
+        moments: Their instants.
+    """
+
+    page: Page
+    rows: list[Record]
+    keys: list[Key]
+    moments: list[datetime | None]
+
+    def only(self, chosen: list[bool]) -> Sheet:
+        """Return some of the rows.
+
+        Args:
+            chosen: Says of each row whether it is one of them.
+        """
+        if all(chosen):
+            return self
+        return Sheet(
+            self.page,
+            [*compress(self.rows, chosen)],
+            [*compress(self.keys, chosen)],
+            [*compress(self.moments, chosen)],
+        )
+
+
 class Walk:
     """One pass over a list, from its first page to its end.
 
@@ -55,16 +89,16 @@ class Walk:
     def __init__(
         self,
         fetch: Callable[[str | None], Page],
-        identify: Callable[[Record], tuple[object, ...]],
-        date: Callable[[Record], datetime | None],
+        identify: Callable[[list[Record]], list[Key]],
+        date: Callable[[list[Record]], list[datetime | None]],
         on_unreachable: Callable[[datetime], None],
     ) -> None:
         """Prepare to walk.
 
         Args:
             fetch: Gets the page after a cursor, or the first page for None.
-            identify: Gives a row's primary key.
-            date: Gives a row's instant, by which the list may be in order.
+            identify: Gives the primary keys of rows.
+            date: Gives the instants of rows, by which the list may be in order.
             on_unreachable: Called with an instant that more rows share than the
                 cursor can reach.
         """
@@ -77,23 +111,23 @@ class Walk:
         self._newest: datetime | None = None
         self._deepest = timedelta()
         self._edge: datetime | None = None
-        self._seen: dict[tuple[object, ...], datetime | None] = {}
+        self._seen: dict[Key, datetime | None] = {}
         self._firsts: set[int] = set()
         self._ends_pages_early = False
         self._warned: datetime | None = None
 
-    def __iter__(self) -> Iterator[list[Record]]:
+    def __iter__(self) -> Iterator[Sheet]:
         """Yield the new rows of each page.
 
         Raises:
             StuckError: If the cursor leads to nothing new.
         """
-        page: Page | None = self.fetch(None)
-        while page and page.rows:
-            yield self._take(page)
-            is_short = len(page.rows) < PAGE_SIZE
-            page = self._page_after(page)
-            self._ends_pages_early |= is_short and page is not None
+        sheet: Sheet | None = self._read(None)
+        while sheet and sheet.rows:
+            yield self._take(sheet)
+            is_short = len(sheet.rows) < PAGE_SIZE
+            sheet = self._sheet_after(sheet)
+            self._ends_pages_early |= is_short and sheet is not None
 
     @property
     def is_newest_first(self) -> bool:
@@ -106,39 +140,48 @@ class Walk:
         """Whether all rows so far speak for it that none to come is older by much."""
         return self._rises > self._falls and self._deepest <= SLACK
 
-    def _take(self, page: Page) -> list[Record]:
+    def _read(self, cursor: str | None) -> Sheet:
+        page = self.fetch(cursor)
+        rows = page.rows
+        return Sheet(page, rows, self.identify(rows), self.date(rows))
+
+    def _take(self, sheet: Sheet) -> Sheet:
         """Return the new rows of a page, and remember what the next may repeat."""
-        rows = self._new(page)
-        for row in rows:
-            self._watch(self.date(row))
-        first = hash(self.identify(rows[0]))
+        new = self._new(sheet)
+        self._watch(filter(None, new.moments))
+        first = hash(new.keys[0])
         if first in self._firsts:  # the cursor leads in a circle
-            raise StuckError(page.cursor)
+            raise StuckError(sheet.page.cursor)
         self._firsts.add(first)
-        self._edge = _time(page.cursor) if self._last else None
-        self._seen = {key: at for key, at in self._seen.items() if self._is_edge(at)}
-        self._seen |= {self.identify(row): self.date(row) for row in page.rows}
-        return rows
+        self._edge = _time(sheet.page.cursor) if self._last else None
+        are_edges = self._are_edges(self._seen.values())
+        self._seen = dict(compress(self._seen.items(), are_edges))
+        self._seen |= dict(zip(sheet.keys, sheet.moments, strict=True))
+        return new
 
-    def _new(self, page: Page) -> list[Record]:
+    def _new(self, sheet: Sheet) -> Sheet:
         """Return the rows that no page before has brought, each once."""
-        rows: dict[tuple[object, ...], Record] = {}
-        for row in page.rows:
-            key = self.identify(row)
-            if key not in self._seen:
-                rows.setdefault(key, row)
-        return list(rows.values())
+        known = set(self._seen)
+        is_new = []
+        for key in sheet.keys:
+            is_new.append(key not in known)
+            known.add(key)
+        return sheet.only(is_new)
 
-    def _watch(self, moment: datetime | None) -> None:
-        """Learn the list's order from its next row."""
-        if moment and self._last:
-            self._rises += moment > self._last
-            self._falls += moment < self._last
-            if moment < self._last and self._newest:
-                self._deepest = max(self._deepest, self._newest - moment)
-        if moment and (self._newest is None or moment > self._newest):
-            self._newest = moment
-        self._last = moment or self._last
+    def _watch(self, moments: Iterable[datetime]) -> None:
+        """Learn the list's order from its next rows."""
+        last, newest = self._last, self._newest
+        for moment in moments:
+            if last is None or newest is None:
+                newest = moment
+            elif moment < last:
+                self._falls += 1
+                self._deepest = max(self._deepest, newest - moment)
+            elif moment > last:
+                self._rises += 1
+                newest = max(newest, moment)
+            last = moment
+        self._last, self._newest = last, newest
 
     @property
     def _follows_time(self) -> bool:
@@ -146,31 +189,33 @@ class Walk:
         few, many = sorted((self._rises, self._falls))
         return self._edge is not None and few * 4 <= many
 
-    def _is_edge(self, moment: datetime | None) -> bool:
-        """Tell whether the overlapping request may bring rows of this instant."""
-        return (
-            self._follows_time
-            and moment is not None
-            and self._edge is not None
-            and abs(moment - self._edge) <= MILLISECOND
-        )
+    def _are_edges(self, moments: Iterable[datetime | None]) -> list[bool]:
+        """Tell which instants the overlapping request may bring rows of."""
+        if self._edge is None or not self._follows_time:
+            return [False for _ in moments]
+        low, high = self._edge - MILLISECOND, self._edge + MILLISECOND
+        return [at is not None and low <= at <= high for at in moments]
 
-    def _page_after(self, page: Page) -> Page | None:
+    def _is_new(self, sheet: Sheet) -> bool:
+        """Tell whether a page brings anything that no page before has brought."""
+        return any(key not in self._seen for key in sheet.keys)
+
+    def _sheet_after(self, sheet: Sheet) -> Sheet | None:
         """Return the next page that brings new rows, or None at the end."""
-        if page.cursor is None:
+        cursor = sheet.page.cursor
+        if cursor is None:
             return None
         if self._edge is not None and self._follows_time:
-            return self._page_after_edge(page.cursor, self._edge)
-        following = self.fetch(page.cursor)
-        if self._new(following):
+            return self._sheet_after_edge(cursor, self._edge)
+        following = self._read(cursor)
+        if self._is_new(following):
             return following
         # A server that compares inclusively ends with the row that the cursor names.
-        last = self.identify(page.rows[-1])
-        if any(self.identify(row) != last for row in following.rows):
-            raise StuckError(page.cursor)
+        if any(key != sheet.keys[-1] for key in following.keys):
+            raise StuckError(cursor)
         return None
 
-    def _page_after_edge(self, cursor: str, edge: datetime) -> Page | None:
+    def _sheet_after_edge(self, cursor: str, edge: datetime) -> Sheet | None:
         """Return the next page with new rows of a list that is read along its time.
 
         The overlap is asked for first. If it brings nothing new, the cursor as it is
@@ -183,21 +228,21 @@ class Walk:
         tied = 0
         while steps:
             step = steps.popleft()
-            page = self.fetch(_shift(cursor, edge, step))
-            if not tied and self._turns_out_oldest_first(page, edge):
+            sheet = self._read(_shift(cursor, edge, step))
+            if not tied and self._turns_out_oldest_first(sheet, edge):
                 self._rises += 1
-                return self._page_after_edge(cursor, edge)
-            is_new = bool(self._new(page))
-            if is_new or not page.rows or page.cursor is None:
+                return self._sheet_after_edge(cursor, edge)
+            is_new = self._is_new(sheet)
+            if is_new or not sheet.rows or sheet.page.cursor is None:
                 is_cut = (
                     tied > 1 and step != back and (is_new or self._ends_pages_early)
                 )
                 if (is_cut or tied >= PAGE_SIZE) and edge != self._warned:
                     self._warned = edge
                     self.on_unreachable(edge)
-                return page if is_new else None
-            moments = [self.date(row) for row in page.rows]
-            if not all(map(self._is_edge, moments)):
+                return sheet if is_new else None
+            moments = sheet.moments
+            if not all(self._are_edges(moments)):
                 break
             if set(moments) == {edge}:
                 if not tied and 1 < len(moments) < PAGE_SIZE:
@@ -205,12 +250,11 @@ class Walk:
                 tied = max(tied, len(moments))
         raise StuckError(cursor)
 
-    def _turns_out_oldest_first(self, page: Page, edge: datetime) -> bool:
+    def _turns_out_oldest_first(self, sheet: Sheet, edge: datetime) -> bool:
         """Tell whether a request above the edge, made unknowing, has missed it."""
         if self._rises or self._falls:
             return False
-        moments = map(self.date, page.rows)
-        return not any(moment and moment <= edge for moment in moments)
+        return not any(moment and moment <= edge for moment in sheet.moments)
 
 
 def _time(cursor: str | None) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import typing as t
 from datetime import time
 
@@ -45,6 +46,7 @@ class Fitter:
             keys: The names of its primary keys.
             on_unknown: Called once for each field that the schema does not have.
         """
+        self.schema = schema
         self.properties: dict[str, dict[str, t.Any]] = schema.get("properties", {})
         self.fitting = {name: _fitting(s) for name, s in self.properties.items()}
         self.keys = tuple(keys)
@@ -54,6 +56,7 @@ class Fitter:
                 raise FatalSyncError(msg)
         self.on_unknown = on_unknown
         self.unknown: set[str] = set()
+        self._lock = threading.Lock()
 
     def fit(self, row: Record) -> Record:
         """Return the record as the schema wants it.
@@ -75,24 +78,27 @@ class Fitter:
                 raise MisfitError(self._name(row), f"the key `{key}`", "none")
         return record
 
-    def date(self, row: Record, field: str) -> datetime | None:
-        """Return the instant that a field names, if it names one.
+    def dates(self, rows: list[Record], field: str) -> list[datetime | None]:
+        """Return the instants that a field of some rows names, where it names one.
 
         Raises:
             MisfitError: If the field holds something else.
         """
-        value = row.get(field)
+        moments: list[datetime | None] = []
         try:
-            return None if value is None else instant(value)
+            for row in rows:
+                value = row.get(field)
+                moments.append(None if value is None else instant(value))
         except (TypeError, ValueError) as error:
-            raise self._misfit(row, field, "date-time") from error
+            raise self._misfit(rows[len(moments)], field, "date-time") from error
+        return moments
 
     def _fit(self, row: Record, field: str) -> object:
         schema = self.properties[field]
         try:
             return fit(row[field], schema)
         except ValueError as error:
-            types = " or ".join(name for name in _types(schema) if name != "null")
+            types = " or ".join(name for name in json_types(schema) if name != "null")
             raise self._misfit(row, field, schema.get("format", types)) from error
 
     def _misfit(self, row: Record, field: str, expected: str) -> MisfitError:
@@ -100,9 +106,18 @@ class Fitter:
         return MisfitError(where, expected, shown(row[field]))
 
     def _skip(self, field: str) -> None:
-        if field not in self.unknown and len(self.unknown) < MOST_UNKNOWN:
+        with self._lock:
+            if field in self.unknown or len(self.unknown) >= MOST_UNKNOWN:
+                return
             self.unknown.add(field)
-            self.on_unknown(field)
+        self.on_unknown(field)
+
+    def known(self, rows: list[Record]) -> list[Record]:
+        """Return rows that fit, without the fields that the schema does not have."""
+        if not self.unknown:
+            return rows
+        known = self.properties.keys()
+        return [{k: v for k, v in row.items() if k in known} for row in rows]
 
     def _name(self, row: Record) -> str:
         values = (str(row.get(key)) for key in self.keys)
@@ -137,12 +152,12 @@ def fit(value: object, schema: dict[str, t.Any]) -> object:
         return [fit(item, schema["items"]) for item in value]
     if "format" in schema:
         return _date(value) if schema["format"] == "date" else _date_time(value)
-    return _convert(value, _types(schema))
+    return _convert(value, json_types(schema))
 
 
 def _fitting(schema: dict[str, t.Any]) -> frozenset[type]:
     """Return the Python types whose values fit a schema without a further look."""
-    fitting = {python for name in _types(schema) for python in PYTHON_TYPES[name]}
+    fitting = {python for name in json_types(schema) for python in PYTHON_TYPES[name]}
     if "format" in schema:
         fitting.discard(str)
     if "properties" in schema:
@@ -152,7 +167,7 @@ def _fitting(schema: dict[str, t.Any]) -> frozenset[type]:
     return frozenset(fitting)
 
 
-def _types(schema: dict[str, t.Any]) -> list[str]:
+def json_types(schema: dict[str, t.Any]) -> list[str]:
     """Return the JSON types that a schema allows: all of them if it names none."""
     types: str | list[str] = schema.get("type", list(PYTHON_TYPES))
     return [types] if isinstance(types, str) else types

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
 import typing as t
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 
-from singer_sdk import Stream
 from singer_sdk.exceptions import FatalSyncError, SyncLifecycleSignal
 from singer_sdk.singerlib.catalog import (
     REPLICATION_FULL_TABLE,
@@ -17,6 +18,7 @@ from singer_sdk.singerlib.catalog import (
 from tap_instantly.errors import explain
 from tap_instantly.incremental import Bookmark, Window, instant
 from tap_instantly.tally import Tally
+from tap_instantly.writing import PageStream
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -34,7 +36,28 @@ UNSETTLED = timedelta(days=28)
 """How long the figures of a past day may still change: late openings and replies."""
 
 
-class BookmarkedStream(Stream):
+@dataclass(frozen=True)
+class Plan:
+    """What a run reads of a stream.
+
+    Attributes:
+        bookmark: The bookmark, which moves on.
+        begin: Where it begins, as text.
+        given: What the state says.
+        window: When the rows were made.
+        changed: When the rows were changed last.
+        is_past: Whether `end_date` leaves nothing to read.
+    """
+
+    bookmark: Bookmark
+    begin: str | None
+    given: str | None
+    window: Window
+    changed: Window
+    is_past: bool
+
+
+class BookmarkedStream(PageStream):
     """A stream whose state is a bookmark that only a complete run moves.
 
     Attributes:
@@ -50,8 +73,8 @@ class BookmarkedStream(Stream):
             does not bring are no deleted ones.
     """
 
-    dated_by: str | None = "timestamp_created"
-    lookback: timedelta = timedelta()
+    dated_by: t.ClassVar[str | None] = "timestamp_created"
+    lookback: t.ClassVar[timedelta] = timedelta()
     delay: t.ClassVar[timedelta] = timedelta()
     is_edited: t.ClassVar[bool] = False
     is_forgotten: t.ClassVar[bool] = False
@@ -61,10 +84,8 @@ class BookmarkedStream(Stream):
         """Belong to a tap."""
         super().__init__(tap)
         self.tally = Tally()
-        if self.dated_by not in self.schema["properties"]:
-            self.dated_by = self._key
-        if self._is_daily:
-            self.lookback = UNSETTLED
+        self._plan: Plan | None = None
+        self._planning = threading.Lock()
         if self.is_edited:
             self.forced_replication_method = REPLICATION_FULL_TABLE
 
@@ -76,19 +97,55 @@ class BookmarkedStream(Stream):
         key: object = type(self).replication_key
         return key if isinstance(key, str) else None  # the SDK's own is a property
 
+    @cached_property
+    def _date_field(self) -> str | None:
+        """What `dated_by` names, if the stream has it."""
+        is_there = self.dated_by in self.schema["properties"]
+        return self.dated_by if is_there else self._key
+
     @property
     def _is_incremental(self) -> bool:
         return self.replication_method == REPLICATION_INCREMENTAL
 
-    def _bookmark(self) -> Bookmark:
-        state = self.stream_state if self._is_incremental else {}
-        is_ours = state.get("replication_key") == self._key
-        value = state.get("replication_key_value") if is_ours else None
+    @property
+    def plan(self) -> Plan:
+        """What this run reads, which may be asked for well before it is the turn.
+
+        Raises:
+            SyncError: If the state makes no sense; the text says why.
+        """
+        with self._planning:
+            if self._plan is None:
+                self._plan = self._make_plan()
+            return self._plan
+
+    def _make_plan(self) -> Plan:
+        # Not `stream_state`, which would make an entry in the state.
+        state = self._tap.state.get("bookmarks", {}).get(self.name, {})
+        is_ours = self._is_incremental and state.get("replication_key") == self._key
         limit = self._begun - self.delay
-        if self._end and self._key != self.dated_by:
+        if self._end and self._key != self._date_field:
             # Rows that are made later are left to another run.
             limit = min(limit, self._end)
-        return Bookmark.read(value, limit=limit)
+        value = state.get("replication_key_value") if is_ours else None
+        bookmark = Bookmark.read(value, limit=limit)
+        given = bookmark.text
+        if bookmark.moment and bookmark.moment > self._begun:
+            self.logger.warning(
+                "%s: the bookmark %s lies ahead of this machine's clock and cannot "
+                "hold, so everything is read again; check the state and the clock",
+                self.name,
+                given,
+            )
+            bookmark = Bookmark.read(None, limit=limit)
+        return Plan(
+            bookmark,
+            bookmark.text,
+            given,
+            self._window(bookmark),
+            self._changed(bookmark),
+            self._is_past(bookmark),
+        )
 
     @cached_property
     def _begun(self) -> datetime:
@@ -116,22 +173,23 @@ class BookmarkedStream(Stream):
     def _window(self, bookmark: Bookmark) -> Window:
         """Return when the rows of this run were made."""
         since = self._start
-        if self._key == self.dated_by:
+        if self._key == self._date_field:
             since = max(filter(None, [since, self._since(bookmark)]), default=None)
         window = Window(since, self._end)
         return window.in_whole_days if self._is_daily else window
 
     def _changed(self, bookmark: Bookmark) -> Window:
         """Return when the rows of this run were changed last."""
-        return Window(None if self._key == self.dated_by else self._since(bookmark))
+        return Window(None if self._key == self._date_field else self._since(bookmark))
 
     def _since(self, bookmark: Bookmark) -> datetime | None:
         lookback = timedelta(days=self.config.get("lookback_days") or 0)
-        return bookmark.before(max(lookback, self.lookback))
+        own = UNSETTLED if self._is_daily else self.lookback
+        return bookmark.before(max(lookback, own))
 
     @property
     def _is_daily(self) -> bool:
-        schema = self.schema["properties"].get(self.dated_by, {})
+        schema = self.schema["properties"].get(self._date_field, {})
         return bool(schema.get("format") == "date")
 
     def _note(self, text: str | None) -> None:

@@ -60,16 +60,6 @@ def waits() -> Generator[float, Exception, None]:
         waited += max(wait, time.monotonic() - begin)
 
 
-def status(error: Exception) -> str:
-    """Return what a try has come to, in a few words for the log."""
-    if isinstance(error, MalformedPageError):
-        return "HTTP 200 without a page"
-    response = getattr(error, "response", None)
-    if response is None:
-        return type(error).__name__
-    return f"HTTP {response.status_code}"
-
-
 def is_hopeless(error: Exception) -> bool:
     """Tell whether no further try can help: a certificate stays as it is."""
     return "CERTIFICATE_VERIFY_FAILED" in str(error)

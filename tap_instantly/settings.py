@@ -91,6 +91,16 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "max_concurrency",
+        th.IntegerType(minimum=1, maximum=64),
+        default=8,
+        title="Requests at a time",
+        description=(
+            "How many requests a run may have under way at a time. "
+            "Neither the records nor their order depend on it."
+        ),
+    ),
+    th.Property(
         "emit_activate_version_messages",
         th.BooleanType,
         default=False,

@@ -8,24 +8,20 @@ import signal
 import sys
 import threading
 import time
-import typing as t
 
-from singer_sdk.io_base import SingerWriter
+from tap_instantly.writing import LineWriter
 
 if sys.version_info >= (3, 12):
     from typing import override
 else:
     from typing_extensions import override
 
-if t.TYPE_CHECKING:
-    from singer_sdk.singerlib import Message
-
 LAST_SECONDS = 4.0
 """How long a run that is told to end may take to hand over its state."""
 
 
-class UninterruptedWriter(SingerWriter):
-    """Writes each message whole: a signal takes effect between two of them."""
+class UninterruptedWriter(LineWriter):
+    """Writes messages whole: a signal takes effect between two of them."""
 
     def __init__(self) -> None:
         """Write to stdout."""
@@ -34,10 +30,10 @@ class UninterruptedWriter(SingerWriter):
         self._exit_code: int | None = None
 
     @override
-    def write_message(self, message: Message) -> None:
+    def write(self, lines: bytes) -> None:
         self._is_writing = True
         try:
-            super().write_message(message)
+            super().write(lines)
         finally:
             self._is_writing = False
         if self._exit_code is not None:

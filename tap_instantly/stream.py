@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import sys
+import threading
 import typing as t
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from operator import itemgetter
 
 from singer_sdk import SchemaDirectory, StreamSchema
-from singer_sdk.exceptions import SingerSDKError
+from singer_sdk.exceptions import FatalSyncError, SingerSDKError
 
 from tap_instantly import schemas
-from tap_instantly.client import Request
-from tap_instantly.errors import NotFoundError
+from tap_instantly.ahead import Ahead
+from tap_instantly.errors import NotFoundError, status
 from tap_instantly.incremental import Window
-from tap_instantly.pages import PAGED, Page
-from tap_instantly.pagination import PAGE_SIZE, Walk
+from tap_instantly.pacing import LANES
+from tap_instantly.pages import PAGED, Page, Request
+from tap_instantly.pagination import PAGE_SIZE, Sheet, Walk
 from tap_instantly.records import Fitter, shown
 from tap_instantly.replication import BookmarkedStream
-from tap_instantly.retrying import status
+from tap_instantly.shapes import Shape
+from tap_instantly.writing import Stretch
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -32,11 +36,12 @@ if t.TYPE_CHECKING:
 
     from backoff.types import Details
     from singer_sdk import Tap
-    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.helpers.types import Record
 
     from tap_instantly.client import Client
     from tap_instantly.incremental import TimeFilter
     from tap_instantly.pages import Answer
+    from tap_instantly.tap import TapInstantly
 
 
 @dataclass(frozen=True)
@@ -47,22 +52,12 @@ class Question:
         window: The stretch of time that it covers.
         parents: The rows of another stream that it is about, as the answers are to
             name them; see `FanOutStream`.
+        place: Where it stands among all questions of a run.
     """
 
     window: Window
     parents: tuple[Record, ...] = ()
-
-
-class Stretch(t.NamedTuple):
-    """Some rows of a stream.
-
-    Attributes:
-        rows: The rows, as they came.
-        is_settled: Whether no row is to come that is older than these by much.
-    """
-
-    rows: list[Record]
-    is_settled: bool
+    place: tuple[int, int] = (0, 0)
 
 
 class InstantlyStream(BookmarkedStream):
@@ -92,51 +87,122 @@ class InstantlyStream(BookmarkedStream):
     never_emitted: t.ClassVar[tuple[str, ...]] = ()
     schema = StreamSchema(SchemaDirectory(schemas))
 
-    def __init__(self, tap: Tap, client: Client) -> None:
+    def __init__(self, tap: Tap) -> None:
         """Belong to a tap, whose client the stream uses."""
         super().__init__(tap)
-        self.client = client
+        self.is_given_up = False
         self._listed: list[Record] | SingerSDKError | None = None
+        self._is_listed = threading.Event()
+        self._is_listed.set()
 
     @override
-    def get_records(self, context: Context | None) -> Iterator[Record]:
-        bookmark = self._bookmark()
-        self.tally.since = self.tally.until = bookmark.text
-        if bookmark.moment and bookmark.moment > self._begun:
-            self.logger.warning(
-                "%s: the bookmark %s lies ahead of this machine's clock and cannot "
-                "hold, so everything is read again; check the state and the clock",
-                self.name,
-                bookmark.text,
-            )
+    def read(self) -> Iterator[Stretch]:
+        plan = self.plan
+        bookmark = plan.bookmark
+        self.tally.since = self.tally.until = plan.given
+        if plan.given != plan.begin:
             self.stream_state.pop("replication_key_value")
-            bookmark = self._bookmark()
-        if self._is_past(bookmark):
-            return
-        window, changed = self._window(bookmark), self._changed(bookmark)
-        for rows, is_settled in self._read(window):
-            for row in rows:
-                moment = self._date(row, self._key)
-                if moment in changed:
-                    record = self._fitter.fit(row)
-                    yield record
-                    self.tally.rows += 1
-                    if moment is not None and self._key is not None:
-                        text = record.get(self._key) or row[self._key]
-                        bookmark.advance(text, moment)
+        ahead = self._own_tap.ahead or Ahead([self], self.config["max_concurrency"])
+        for stretch in ahead.stretches(self):
+            yield stretch
+            self.tally.rows += stretch.count
+            if stretch.newest is not None:
+                bookmark.advance(*stretch.newest)
             if self.is_resumable:
-                self._note(bookmark.text if is_settled else self.tally.since)
-        self._complete(bookmark)
+                self._note(bookmark.text if stretch.is_settled else plan.begin)
+        if not plan.is_past:
+            self._complete(bookmark)
+        self._plan = None
 
-    def _read(self, window: Window) -> Iterator[Stretch]:
-        for question in self.questions(window):
-            yield from self._walk(question)
+    @property
+    def _own_tap(self) -> TapInstantly:
+        return t.cast("TapInstantly", self._tap)
+
+    @property
+    def client(self) -> Client:
+        """The API."""
+        return self._own_tap.client
+
+    # What is asked
+
+    def asks(self) -> Iterator[Question]:
+        """Yield what this run asks, which may be well before the stream's turn."""
+        self.client.open()
+        self._shape.prepare()
+        if not self.plan.is_past:
+            for question in self.questions(self.plan.window):
+                self._is_listed.clear()
+                yield question
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether Instantly wants to be asked for it slowly."""
+        return self.path in LANES
 
     def questions(self, window: Window) -> Iterator[Question]:
         """Yield what to ask for, so as to be given the rows made in a window."""
         yield Question(window)
 
-    def _walk(self, question: Question) -> Iterator[Stretch]:
+    def reply(self, question: Question) -> Iterator[Stretch]:
+        """Yield the records that answer a question, ready to be written."""
+        try:
+            for sheet, is_settled in self._answer(question):
+                yield from self._stretches(sheet, is_settled=is_settled)
+        finally:
+            self._is_listed.set()
+
+    def _answer(self, question: Question) -> Iterator[tuple[Sheet, bool]]:
+        """Yield rows as they come, and whether no much older ones are to follow."""
+        return self._walk(question)
+
+    def _stretches(self, sheet: Sheet, *, is_settled: bool) -> Iterator[Stretch]:
+        """Yield the records of some rows that belong to this run."""
+        found: list[tuple[Record, datetime | None]] = []
+        try:
+            found.extend(self._fit(sheet))
+        finally:  # what comes before a misfit is written
+            records = [record for record, _ in found]
+            lines = self.in_lines(records) if self.is_plain and records else b""
+            yield Stretch(
+                [] if lines else records,
+                lines,
+                len(records),
+                self._newest(found),
+                is_settled,
+                len(sheet.page.body),
+            )
+
+    def _fit(self, sheet: Sheet) -> Iterator[tuple[Record, datetime | None]]:
+        """Yield the records of rows that this run is about, and when they changed."""
+        changed, is_dated_by_key = self.plan.changed, self._key == self._date_field
+        if sheet.page.fits and self._have_keys(sheet.rows):
+            moments = sheet.moments
+            if not is_dated_by_key:
+                moments = self._dates(sheet.rows, self._key)
+            if not changed.is_all:
+                sheet = sheet.only([moment in changed for moment in moments])
+                moments = [moment for moment in moments if moment in changed]
+            yield from zip(self._fitter.known(sheet.rows), moments, strict=True)
+            return
+        for row, made in zip(sheet.rows, sheet.moments, strict=True):
+            moment = made if is_dated_by_key else self._dates([row], self._key)[0]
+            if moment in changed:
+                yield self._fitter.fit(row), moment
+
+    def _have_keys(self, rows: list[Record]) -> bool:
+        return not any(None in [row.get(key) for row in rows] for key in self._keys)
+
+    def _newest(
+        self, found: list[tuple[Record, datetime | None]]
+    ) -> tuple[str, datetime] | None:
+        """Return the latest value of the replication key, and its instant."""
+        dated = [(moment, record) for record, moment in found if moment is not None]
+        if self._key is None or not dated:
+            return None
+        moment, record = max(dated, key=itemgetter(0))
+        return record[self._key], moment
+
+    def _walk(self, question: Question) -> Iterator[tuple[Sheet, bool]]:
         walk = Walk(
             partial(self._page, question),
             self.identify,
@@ -146,14 +212,16 @@ class InstantlyStream(BookmarkedStream):
         window = question.window
         entries: list[Record] = []
         try:
-            for rows in walk:
-                wanted = [row for row in rows if self.made_at(row) in window]
-                yield Stretch(wanted, walk.is_oldest_first)
-                last = self.made_at(rows[-1])
-                if walk.is_newest_first and window.begins_after(last):
-                    return
+            for sheet in walk:
+                if window.is_all:
+                    yield sheet, walk.is_oldest_first
+                else:
+                    wanted = [moment in window for moment in sheet.moments]
+                    yield sheet.only(wanted), walk.is_oldest_first
                 if self._is_parent:
-                    entries += map(self._entry, rows)
+                    entries += map(self._entry, sheet.rows)
+                elif walk.is_newest_first and window.begins_after(sheet.moments[-1]):
+                    return
         except SingerSDKError as error:
             if self._is_parent:
                 self._listed = error
@@ -162,6 +230,7 @@ class InstantlyStream(BookmarkedStream):
             self._listed = entries
 
     def _page(self, question: Question, cursor: str | None) -> Page:
+        self._see_that_it_is_wanted()
         self.tally.count_request()
         try:
             page = self.client.read(
@@ -171,6 +240,7 @@ class InstantlyStream(BookmarkedStream):
             if self.is_optional:
                 return Page([])
             raise
+        page = replace(page, fits=self._shape.has(page.body))
         return self.unfold(page, question, cursor)
 
     def unfold(self, page: Page, question: Question, cursor: str | None) -> Page:
@@ -190,6 +260,7 @@ class InstantlyStream(BookmarkedStream):
             parameters | self.paging(cursor),
             self.answer,
             self.never_emitted,
+            question.place,
         )
 
     def paging(self, cursor: str | None) -> Record:
@@ -218,6 +289,8 @@ class InstantlyStream(BookmarkedStream):
         Raises:
             SyncError: If they cannot be listed; the text says why.
         """
+        if not self.is_given_up:
+            self._is_listed.wait()
         if self._listed is None:
             deque(self._walk(Question(Window())), maxlen=0)
         if isinstance(self._listed, Exception):
@@ -225,7 +298,7 @@ class InstantlyStream(BookmarkedStream):
         return self._listed or []
 
     def _entry(self, row: Record) -> Record:
-        names = (*self._keys, self.dated_by, "type")
+        names = (*self._keys, self._date_field, "type")
         return {name: row[name] for name in names if name in row}
 
     @cached_property
@@ -238,21 +311,21 @@ class InstantlyStream(BookmarkedStream):
         """The streams whose rows this one asks about."""
         return set()
 
-    def identify(self, row: Record) -> tuple[object, ...]:
-        """Return what tells a row from all others."""
-        return tuple(str(row.get(key)) for key in self._keys)
+    def identify(self, rows: list[Record]) -> list[tuple[object, ...]]:
+        """Return what tells each row from all others."""
+        return [tuple([str(row.get(key)) for key in self._keys]) for row in rows]
 
     @cached_property
     def _keys(self) -> Sequence[str]:
         """The keys of the entity; a catalog may come without any."""
         return t.cast("Sequence[str]", type(self).primary_keys)
 
-    def made_at(self, row: Record) -> datetime | None:
-        """Return the instant at which a row was made, if it has one."""
-        return self._date(row, self.dated_by)
+    def made_at(self, rows: list[Record]) -> list[datetime | None]:
+        """Return the instants at which rows were made, as far as they have one."""
+        return self._dates(rows, self._date_field)
 
-    def _date(self, row: Record, field: str | None) -> datetime | None:
-        return None if field is None else self._fitter.date(row, field)
+    def _dates(self, rows: list[Record], field: str | None) -> list[datetime | None]:
+        return self._fitter.dates(rows, field) if field else [None] * len(rows)
 
     @cached_property
     def _fitter(self) -> Fitter:
@@ -260,7 +333,12 @@ class InstantlyStream(BookmarkedStream):
         schema = self.effective_schema if self.selected else self.schema
         return Fitter(schema, self._keys, self._warn_unknown)
 
+    @cached_property
+    def _shape(self) -> Shape:
+        return Shape(self._fitter.schema, self.answer, self.never_emitted)
+
     def _note_retry(self, details: Details) -> None:
+        self._see_that_it_is_wanted()
         self.tally.count_retry(details["wait"])
         self.logger.warning(
             "%s: %s; try %d follows in %.1f s",
@@ -270,7 +348,13 @@ class InstantlyStream(BookmarkedStream):
             details["wait"],
         )
 
+    def _see_that_it_is_wanted(self) -> None:
+        """Ask nothing, and nothing again, whose outcome nobody waits for."""
+        if getattr(threading.current_thread(), "is_unwanted", False):
+            raise FatalSyncError
+
     def _warn_unknown(self, field: str) -> None:
+        self._shape.allow(field)
         self.logger.warning(
             "%s: left out the field `%s`, which the schema does not have",
             self.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import typing as t
+from functools import cached_property
 
 from tap_instantly.client import Client
 from tap_instantly.command_line import CommandLineTap
@@ -27,8 +28,12 @@ class TapInstantly(CommandLineTap):
 
     @override
     def discover_streams(self) -> list[InstantlyStream]:
-        client = Client(self.config)
-        return [stream(self, client) for stream in STREAMS]
+        return [stream(self) for stream in STREAMS]
+
+    @cached_property
+    def client(self) -> Client:
+        """The API, as all streams of a run share it."""
+        return Client(self.config)
 
     @property
     @override

@@ -10,12 +10,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tap_instantly.ahead import Ahead, Reply
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.tap import TapInstantly
 
@@ -120,9 +122,30 @@ def sync(
         "max_requests_per_minute": UNHURRIED,
         **settings,
     }
-    with contextlib.redirect_stdout(io.StringIO()) as stdout:
-        TapInstantly(config=config, state=state, catalog=catalog).sync_all()
-    return Output(stdout.getvalue())
+    with captured() as stdout:
+        TapInstantly(config=config, state=state, catalog=catalog).read_all()
+    return Output(stdout.getvalue().decode())
+
+
+@contextlib.contextmanager
+def captured(pipe: io.BytesIO | None = None) -> t.Iterator[io.BytesIO]:
+    """Take what is written to stdout."""
+    pipe = io.BytesIO() if pipe is None else pipe
+    stdout = io.TextIOWrapper(pipe, encoding="utf-8", write_through=True)
+    try:
+        with contextlib.redirect_stdout(stdout):
+            yield pipe
+    finally:
+        stdout.detach()
+
+
+def wait_for_threads(before: set[threading.Thread]) -> None:
+    """Wait until no threads are left but those that there were before."""
+    for kind in (Ahead, Reply):  # the one starts the others
+        for thread in set(threading.enumerate()) - before:
+            if isinstance(thread, kind):
+                thread.join(60)
+    assert set(threading.enumerate()) <= before
 
 
 Command = t.Callable[..., Output]

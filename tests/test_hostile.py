@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import socketserver
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft7Validator, FormatChecker
 
 from tap_instantly.tap import TapInstantly
-from tests.conftest import HEART, UNHURRIED, Output, catalog_of
+from tests.conftest import HEART, UNHURRIED, Output, captured, catalog_of
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,11 +97,11 @@ def check_survived(
     Server.answers, Server.requests = answers, []
     caplog.clear()
     config = {"api_key": KEY, "api_url": url, "max_requests_per_minute": UNHURRIED}
-    with contextlib.redirect_stdout(io.StringIO()) as stdout:
+    with captured() as stdout:
         tap = TapInstantly(config=config, catalog=catalog_of(*HEART))
-        tap.sync_all()
+        tap.read_all()
     assert len(Server.requests) < MOST_REQUESTS
-    check_records(Output(stdout.getvalue()))
+    check_records(Output(stdout.getvalue().decode()))
     for name, tally in tap.tallies.items():
         assert "unexpected" not in (tally.failure or ""), tally.failure
         done = tap.state["bookmarks"].get(name, {}).get("replication_key_value")
@@ -112,7 +111,7 @@ def check_survived(
         if record.levelname != "DEBUG":
             assert "\n" not in record.getMessage()
             assert len(record.getMessage()) < 1_000
-    told = stdout.getvalue() + caplog.text
+    told = stdout.getvalue().decode() + caplog.text
     assert not [part for part in PARTS if part in told]
     return {name: tally.failure for name, tally in tap.tallies.items()}
 

@@ -23,6 +23,7 @@ import math
 import os
 import random
 import sys
+import threading
 import typing as t
 from collections import Counter
 from unittest import mock
@@ -38,16 +39,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tap_instantly.ahead import Ahead, Reply
 from tap_instantly.sandbox import Sandbox, instants
-from tap_instantly.stream import InstantlyStream
 from tap_instantly.tap import TapInstantly
-from tests.conftest import HEART, UNHURRIED, Json, catalog_of
+from tests.conftest import HEART, UNHURRIED, Json, captured, catalog_of
 from tests.target import Target, bookmark
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import pytest
+    from typing_extensions import Buffer
 
     from tap_instantly.sandbox.listing import Listing
     from tap_instantly.signals import UninterruptedWriter
@@ -120,7 +122,7 @@ class ClockedTap(TapInstantly):
     initialized_at = property(lambda self: self.begin // instants.MILLISECOND)
 
 
-class Output(io.StringIO):
+class Output(io.BytesIO):
     """The tap's stdout, where a signal to end may come while a line is written."""
 
     def __init__(self, tap: TapInstantly, last: int) -> None:
@@ -129,18 +131,20 @@ class Output(io.StringIO):
         self.tap = tap
         self.left = last
 
-    def write(self, text: str) -> int:
-        """Note the text; the tap ends when it has written its line."""
-        self.left -= text.count("\n")
-        if self.left == -1:
+    def write(self, lines: Buffer) -> int:
+        """Note lines; the tap ends when it has written them."""
+        is_over = self.left < 0
+        self.left -= bytes(lines).count(b"\n")
+        if self.left < 0 and not is_over:
             t.cast("UninterruptedWriter", self.tap.message_writer).end(143)
-        return super().write(text)
+        return super().write(lines)
 
 
 class Machine(RuleBasedStateMachine):
     """A workspace that people work in, a tap that reads it, a target that it fills."""
 
     sandbox: t.ClassVar[Sandbox]
+    sleeping = threading.Lock()
 
     def __init__(self) -> None:
         """Begin with empty lists, an empty target and no state."""
@@ -294,12 +298,15 @@ class Machine(RuleBasedStateMachine):
         )
         last, is_gentle = end or (sys.maxsize, False)
         output = Output(tap, last if is_gentle else sys.maxsize)
-        with self._disturbed(meanwhile, troubles), contextlib.redirect_stdout(output):
+        with self._disturbed(meanwhile, troubles), captured(output):
             try:
-                tap.sync_all()
+                tap.read_all()
             except SystemExit:  # the signal, which `invoke` answers like this
                 tap.state_writer.write_state(tap.state)
-        lines = output.getvalue().splitlines(keepends=True)
+            for thread in threading.enumerate():
+                if isinstance(thread, (Ahead, Reply)):
+                    thread.join()
+        lines = output.getvalue().decode().splitlines(keepends=True)
         is_cut = len(lines) > last
         if is_cut and not is_gentle:
             lines[last:] = [lines[last][:-9]]
@@ -344,10 +351,11 @@ class Machine(RuleBasedStateMachine):
 
     def _sleep(self, seconds: float) -> None:
         """Wait in no time; after some waits for a retry, the server is there again."""
-        if seconds > 1 and self.absence:
-            self.absence -= 1
-            if not self.absence:
-                self.sandbox.start()
+        with self.sleeping:
+            if seconds > 1 and self.absence:
+                self.absence -= 1
+                if not self.absence:
+                    self.sandbox.start()
 
     def _doomed(self, troubles: Iterable[Trouble]) -> set[str]:
         """Return the streams that cannot have been completed."""
@@ -369,7 +377,6 @@ def test_nothing_is_lost(
 ) -> None:
     """Run the machine; HYPOTHESIS_PROFILE=nightly runs it much more often."""
     monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
-    monkeypatch.setattr(InstantlyStream, "STATE_MSG_FREQUENCY", 20)
     chosen = pytestconfig.getoption("--hypothesis-seed")
     number = int(chosen) if chosen else random.SystemRandom().getrandbits(32)
     print(f"To repeat this: pytest --hypothesis-seed={number}")  # noqa: T201

@@ -84,17 +84,47 @@ def ids(rows: Iterable[Json], key: str = "id") -> set[str]:
 # Leads
 
 
-def test_leads_are_asked_for_in_a_body(sandbox: Sandbox) -> None:
-    """The limit and the cursor are there, and nothing is in the URL."""
+def test_leads_are_asked_for_by_campaign_and_list(sandbox: Sandbox) -> None:
+    """Each lead comes once, and nothing is in the URL."""
     output = read(sandbox, "leads")
-    keys = output.ids("leads")
-    assert keys == [row["id"] for row in sandbox.tables["leads"].rows]
+    rows = {row["id"]: row for row in sandbox.tables["leads"].rows}
+    assert sorted(output.ids("leads")) == sorted(rows)
+    assert {record["id"]: record for record in output.records("leads")} == rows
     asked = requests_to(sandbox, "/leads/list")
     assert {(request.method, *request.query) for request in asked} == {("POST",)}
-    assert asked[0].body == {"limit": 100}
-    cursors = [request.body["starting_after"] for request in asked[1:]]
-    assert cursors[:2] == [keys[99], keys[199]]
     assert {request.body["limit"] for request in asked} == {100}
+    firsts = [request.body for request in asked if "starting_after" not in request.body]
+    homes = [{"campaign": row["id"]} for row in sandbox.tables["campaigns"].rows]
+    homes += [{"list_id": row["id"]} for row in sandbox.lists.rows]
+    homes += [{"in_campaign": False, "in_list": False}]
+    expected = [home | {"limit": 100} for home in homes]
+    assert sorted(map(str, map(sorted, map(dict.items, firsts)))) == sorted(
+        map(str, map(sorted, map(dict.items, expected)))
+    )
+
+
+def test_a_lead_in_two_places_comes_once(sandbox: Sandbox) -> None:
+    """A campaign goes before a list, and both before neither."""
+    campaign = sandbox.tables["campaigns"].rows[0]["id"]
+    (some_list, *_) = sandbox.lists.rows
+    leads = sandbox.tables["leads"]
+    both = leads.add(campaign=campaign, list_id=some_list["id"])
+    neither = leads.add(campaign=..., list_id=...)
+    elsewhere = leads.add(
+        campaign="of a campaign that is gone", list_id=some_list["id"]
+    )
+    found = read(sandbox, "leads").ids("leads")
+    assert sorted(found) == sorted(row["id"] for row in leads.rows)
+    for row in both, neither, elsewhere:
+        assert found.count(row["id"]) == 1
+
+
+def test_leads_of_a_campaign_that_is_deleted_meanwhile(sandbox: Sandbox) -> None:
+    """What is gone since it was listed has no leads, and stops nothing."""
+    sandbox.fail("/leads/list", 404, body=b'{"message":"not found"}', times=1)
+    output = read(sandbox, "leads")
+    assert output.exit_code == 0
+    assert len(output.ids("leads")) < len(sandbox.tables["leads"])
 
 
 # What is updated, and cannot be asked for by that

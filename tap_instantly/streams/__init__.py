@@ -93,9 +93,10 @@ from tap_instantly.streams.workspace import (
 STREAMS = (
     LeadLabelsStream,
     LeadListsStream,
+    CampaignsStream,
+    AccountsStream,
     LeadListVerificationStatsStream,
     LeadsStream,
-    CampaignsStream,
     CampaignAnalyticsStream,
     CampaignAnalyticsOverviewStream,
     CampaignAnalyticsDailyStream,
@@ -105,12 +106,10 @@ STREAMS = (
     SubsequenceAnalyticsStream,
     SubsequenceAnalyticsStepsStream,
     SubsequenceSendingStatusStream,
-    AccountsStream,
     AccountDetailsStream,
     AccountAnalyticsDailyStream,
     AccountCampaignMappingsStream,
     WarmupAnalyticsStream,
-    EmailsStream,
     InboxPlacementTestsStream,
     InboxPlacementESPOptionsStream,
     InboxPlacementAnalyticsStream,
@@ -161,5 +160,6 @@ STREAMS = (
     AIDeliverabilityAgentStream,
     AIDeliverabilityFeedItemsStream,
     SuperSearchEnrichmentHistoryStream,
+    EmailsStream,
 )
-"""All streams: parents before the streams that ask about their rows."""
+"""All streams: parents before the streams that ask about their rows, the slow last."""

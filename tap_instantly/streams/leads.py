@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import sys
+import typing as t
 from datetime import timedelta
 
 from tap_instantly.fan_out import FanOutStream, Parent
 from tap_instantly.pages import OBJECT
-from tap_instantly.stream import InstantlyStream
+from tap_instantly.stream import InstantlyStream, Question
+from tap_instantly.streams.campaigns import CampaignsStream
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from singer_sdk.helpers.types import Record
+
+    from tap_instantly.incremental import Window
+    from tap_instantly.pages import Page
+    from tap_instantly.pagination import Sheet
 
 
 class LeadLabelsStream(InstantlyStream):
@@ -41,8 +58,13 @@ class LeadListVerificationStatsStream(FanOutStream):
     stamp = "list_id"
 
 
-class LeadsStream(InstantlyStream):
-    """People who are written to: https://developer.instantly.ai/api-reference/lead/list-leads."""
+class LeadsStream(FanOutStream):
+    """People who are written to: https://developer.instantly.ai/api-reference/lead/list-leads.
+
+    Instantly has them in one list, too, of which a page can be asked for only when the
+    page before it is there. So those of each campaign and each list are asked for, and
+    those that are in neither.
+    """
 
     name = "leads"
     path = "/leads/list"
@@ -51,3 +73,48 @@ class LeadsStream(InstantlyStream):
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
     delay = timedelta(minutes=1)
+    parents = (
+        Parent(CampaignsStream, stamps={"sent_as": "campaign"}),
+        Parent(LeadListsStream, stamps={"sent_as": "list_id"}),
+    )
+    stamp = "home"
+    selected_by_default = True
+    _homes: frozenset[str] = frozenset()
+
+    @override
+    def questions(self, window: Window) -> Iterator[Question]:
+        questions = list(super().questions(window))
+        self._homes = frozenset(one.parents[0]["home"] for one in questions)
+        yield from questions
+        yield Question(window, ({"home": "none", "sent_as": None},))
+
+    @override
+    def asked(self, question: Question) -> Record:
+        (parent,) = question.parents
+        if parent["sent_as"] is None:
+            return {"in_campaign": False, "in_list": False}
+        return {parent["sent_as"]: parent["home"]}
+
+    @override
+    def unfold(self, page: Page, question: Question, cursor: str | None) -> Page:
+        """Return the page as it is: a lead says itself where it is."""
+        return page
+
+    @override
+    def _answer(self, question: Question) -> Iterator[tuple[Sheet, bool]]:
+        """Yield the leads that no question before has brought."""
+        before = BEFORE[question.parents[0]["sent_as"]]
+        for sheet, is_settled in super()._answer(question):
+            is_new = [
+                not any(row.get(field) in self._homes for field in before)
+                for row in sheet.rows
+            ]
+            yield sheet.only(is_new), is_settled
+
+
+BEFORE: dict[str | None, tuple[str, ...]] = {
+    "campaign": (),
+    "list_id": ("campaign",),
+    None: ("campaign", "list_id"),
+}
+"""What has been asked for before a question, by how it is asked."""

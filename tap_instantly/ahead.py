@@ -1,0 +1,215 @@
+"""Reading ahead: requests of many questions and streams at a time, in one order.
+
+The main thread, where a signal may strike anywhere, touches nothing here but simple
+queues and bare locks, which no signal leaves half-used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sys
+import threading
+import typing as t
+from collections import Counter, deque
+from dataclasses import replace
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tap_instantly.stream import InstantlyStream, Question
+    from tap_instantly.writing import Stretch
+
+_T = t.TypeVar("_T")
+
+Event: t.TypeAlias = tuple[t.Literal["awaited", "ended", "held"], int]
+
+WIDTH = 16
+"""Questions of a stream whose answers are taken in turn, a page at a time.
+
+They go on side by side, however long one of them is. It is the same number whatever
+`max_concurrency` is, because the order of the records follows from it.
+"""
+
+MOST_HELD = 8 * 2**20
+"""Bytes of answers that wait to be written, beyond which nothing further is asked."""
+
+
+class Reply(threading.Thread):
+    """The answer to a question, which is read page by page, a page ahead.
+
+    It is a thread of its own. Those of a pool would keep a process from ending that has
+    failed: it waits for them, and they may wait for minutes before they try again.
+    """
+
+    def __init__(
+        self,
+        stream: InstantlyStream,
+        question: Question,
+        events: queue.SimpleQueue[Event],
+    ) -> None:
+        """Begin to read."""
+        super().__init__(name=stream.name, daemon=True)
+        self._stream, self._question, self._events = stream, question, events
+        self._stretches: queue.SimpleQueue[Stretch | Exception | None]
+        self._stretches = queue.SimpleQueue()
+        self._is_taken = threading.Lock()  # held while a stretch waits to be taken
+        self.is_unwanted = False
+        self.start()
+
+    @override
+    def run(self) -> None:
+        try:
+            for stretch in self._stream.reply(self._question):
+                self._is_taken.acquire()
+                if self.is_unwanted:
+                    return
+                self._events.put(("held", stretch.size))
+                self._stretches.put(stretch)
+            self._stretches.put(None)
+        except Exception as error:  # noqa: BLE001 (it is raised where the stretch is)
+            self._stretches.put(error)
+        finally:
+            self._events.put(("ended", 1))
+
+    def take(self) -> Stretch | None:
+        """Return the next stretch of the answer, or None at its end.
+
+        Raises:
+            Exception: What went wrong with it.
+        """
+        stretch = _unless_failed(self._stretches)
+        if stretch is not None:
+            self._events.put(("held", -stretch.size))
+            self._is_taken.release()
+        return stretch
+
+    def give_up(self) -> None:
+        """Let nothing further be read."""
+        self.is_unwanted = True
+        with contextlib.suppress(queue.Empty, RuntimeError):
+            self._is_taken.release()
+            stretch = self._stretches.get_nowait()
+            self._events.put(("held", -getattr(stretch, "size", 0)))
+
+
+class Ahead(threading.Thread):
+    """Asks what the streams of a run want to know, in their order."""
+
+    def __init__(self, streams: Sequence[InstantlyStream], concurrency: int) -> None:
+        """Prepare to ask.
+
+        Args:
+            streams: The streams, in the order in which they are written.
+            concurrency: How many requests may be under way at a time.
+        """
+        super().__init__(name="ahead", daemon=True)
+        # Those that must go slowly begin first, and delay nobody.
+        self._streams = sorted(streams, key=lambda stream: not stream.is_slow)
+        self._replies = {
+            stream.name: queue.SimpleQueue[Reply | Exception | None]()
+            for stream in streams
+        }
+        self._events = queue.SimpleQueue[Event]()
+        self._room = WIDTH + 2 * concurrency
+        self._counts = Counter[str]()
+
+    @override
+    def run(self) -> None:
+        for place, stream in enumerate(self._streams):
+            replies = self._replies[stream.name]
+            try:
+                questions = () if stream.is_given_up else stream.asks()
+                for number, question in enumerate(questions):
+                    self._wait_for_room()
+                    if stream.is_given_up:
+                        break
+                    self._counts["begun"] += 1
+                    placed = replace(question, place=(place, number))
+                    replies.put(Reply(stream, placed, self._events))
+            except Exception as error:  # noqa: BLE001 (it is raised in `stretches`)
+                replies.put(error)
+            replies.put(None)
+            if stream.is_given_up:
+                self._drop(stream)
+
+    def _wait_for_room(self) -> None:
+        """Wait until little enough is being read, and little enough waits.
+
+        For what the main thread waits for there is always room.
+        """
+        counts = self._counts
+        while counts["begun"] - counts["ended"] >= self._room or (
+            counts["held"] >= MOST_HELD and not counts["awaited"]
+        ):
+            name, number = self._events.get()
+            counts[name] += number
+        with contextlib.suppress(queue.Empty):
+            while True:
+                name, number = self._events.get_nowait()
+                counts[name] += number
+        counts["awaited"] = 0
+
+    def stretches(self, stream: InstantlyStream) -> Iterator[Stretch]:
+        """Yield all answers to what a stream asks.
+
+        Raises:
+            Exception: What went wrong with one of them.
+        """
+        if self.ident is None:
+            self.start()
+        replies = self._replies[stream.name]
+        turns: deque[Reply] = deque()
+        is_all = False
+        try:
+            while turns or not is_all:
+                while len(turns) < WIDTH and not is_all:
+                    self._events.put(("awaited", 1))
+                    reply = _unless_failed(replies)
+                    is_all = reply is None
+                    turns.extend([reply] if reply else [])
+                if turns and (stretch := turns[0].take()):
+                    yield stretch
+                    turns.rotate(-1)
+                elif turns:
+                    turns.popleft()
+        finally:
+            if turns or not is_all:
+                stream.is_given_up = True
+                for reply in turns:
+                    reply.give_up()
+                self._drop(stream)
+
+    def give_up(self) -> None:
+        """Let nothing further be asked or read."""
+        for stream in self._streams:
+            stream.is_given_up = True
+            self._drop(stream)
+
+    def _drop(self, stream: InstantlyStream) -> None:
+        """Give up the replies of a stream that nobody waits for."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                reply = self._replies[stream.name].get_nowait()
+                if isinstance(reply, Reply):
+                    reply.give_up()
+
+
+def _unless_failed(results: queue.SimpleQueue[_T | Exception]) -> _T:
+    """Return the next of some results.
+
+    Raises:
+        Exception: The exception that it is.
+    """
+    result = results.get()
+    if not isinstance(result, Exception):
+        return result
+    try:
+        raise result
+    finally:
+        del result  # or it and this frame would keep each other, and a connection open

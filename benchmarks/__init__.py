@@ -1,0 +1,1 @@
+"""The tap measured beside others: `python -m benchmarks`."""

@@ -1,0 +1,80 @@
+"""How many requests each stream takes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import contenders
+from benchmarks.measuring import FailedError, measure
+from benchmarks.reporting import FAILED, Section
+from benchmarks.serving import Served
+
+if TYPE_CHECKING:
+    from benchmarks.plan import Plan
+
+_ALL = "all of them in one run"
+_LEADS_IN_PLAN = 10
+
+
+class States:
+    """Keeps the state that was written last."""
+
+    def __init__(self) -> None:
+        """Begin with an empty one."""
+        self.last: dict[str, Any] = {}
+        self._rest = b""
+
+    def __call__(self, chunk: bytes) -> None:
+        """Keep the last state of this piece."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in reversed(lines):
+            if b'"STATE"' in line:
+                message = json.loads(line)
+                if message["type"] == "STATE":
+                    self.last = message["value"]
+                    return
+
+
+def section(plan: Plan) -> Section:
+    """Run each stream alone, and again with the state that this gave."""
+    leads = plan.share(_LEADS_IN_PLAN)
+    sizes = {**plan.workspace(), "leads": leads, "labels": leads}
+    names = ("campaigns", "accounts", "lists", "leads", "labels", "emails")
+    said = ", ".join(f"{sizes[name]:,} {name}" for name in names)
+    result = Section(
+        "Requests",
+        f"Each stream alone, with what it asks of others: {said}. The second run is "
+        "given the state of the first, and nothing has changed.",
+        ("stream", "first run", "second run", "records", "records again"),
+    )
+    with Served(**sizes) as api:
+        config = plan.file("requests-config.json", api.config())
+        found = contenders.catalog(
+            [contenders.program(plan)], config, only=plan.streams
+        )
+        streams = [one["tap_stream_id"] for one in found["streams"]]
+        for name, chosen in (*((one, (one,)) for one in streams), (_ALL, ())):
+            try:
+                row = _twice(plan, api, chosen)
+            except FailedError as error:
+                plan.say(f"{name}: {error}")
+                row = (FAILED, "", "", "")
+            result.rows.append((name, *row))
+            plan.say(f"{name}: {' '.join(row)}")
+    return result
+
+
+def _twice(plan: Plan, api: Served, chosen: tuple[str, ...]) -> tuple[str, ...]:
+    """Run some streams twice; return requests and records of both runs."""
+    state: dict[str, Any] | None = None
+    requests, records = [], []
+    for _ in range(2):
+        states = States()
+        api.statuses()
+        command = contenders.tap(plan, api.config(), only=chosen, state=state)
+        run = measure(command, feed=states)
+        state = states.last
+        requests.append(api.statuses().total())
+        records.append(run.records)
+    return tuple(f"{number:,}" for number in (*requests, *records))

@@ -114,7 +114,10 @@ def measure(
         figures = os.read(report, _CHUNK).split()
         errors.seek(0)
         stderr = errors.read().decode(errors="replace")
-    code, wall, cpu, memory = map(float, figures or (-1, 0, 0, 0))
+    if not figures:
+        message = f"ended by a signal from outside, or after {longest:g} s"
+        raise FailedError(message)
+    code, wall, cpu, memory = map(float, figures)
     if code:
         message = f"exit code {code:.0f}: {stderr.strip().rpartition(chr(10))[2]}"
         raise FailedError(message)
@@ -140,8 +143,9 @@ def _launched(
     try:
         yield process, report
     finally:
-        _end(process)
-        process.wait()
+        if process.poll() is None:
+            _end(process)
+            process.wait()
         if process.stdout:
             process.stdout.close()
         os.close(report)
@@ -176,7 +180,7 @@ def alternate(
                 say(f"{name}: {error}")
                 continue
             label = f"round {number}" if number else "to warm up"
-            say(f"{name}, {label}: {run.wall:.2f} s, {run.memory:.0f} MB")
+            say(f"{name}, {label}: {run.wall:.2f} s, {run.memory:.0f} MiB")
             if number:
                 runs[name].append(run)
     return runs, failures

@@ -40,6 +40,11 @@ class Plan:
         """How often things are run that take minutes."""
         return min(self.rounds, _LONG_ROUNDS)
 
+    @property
+    def short_rounds(self) -> int:
+        """How often things are run that take less than a second."""
+        return 3 * self.rounds - 2
+
     def share(self, part: int) -> int:
         """Return one row in so many, but a few at least."""
         return max(2, self.rows // part)

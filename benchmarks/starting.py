@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 MOST = 1.3
 _IMPORT = "import singer_sdk"
-_TIMES = 3
 
 
 def section(plan: Plan) -> Section:
@@ -39,7 +38,7 @@ def section(plan: Plan) -> Section:
             ),
         }
         running = {name: partial(measure, each) for name, each in commands.items()}
-        runs, failures = alternate(running, _TIMES * plan.rounds, plan.say)
+        runs, failures = alternate(running, plan.short_rounds, plan.say)
     for name, those in runs.items():
         times = ratio(those, runs[_IMPORT], lambda run: run.wall)
         result.rows.append(

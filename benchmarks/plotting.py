@@ -53,5 +53,6 @@ def bars(path: Path, of: str, values: Mapping[str, float]) -> None:
         axes.bar_label(drawn, fmt="{:,.0f}", padding=3)
         axes.invert_yaxis()
         axes.set_xlabel(of)
+        axes.set_xticks([])
         axes.margins(x=0.15)
         figure.savefig(path, format="svg", metadata={"Date": None})

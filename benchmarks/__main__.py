@@ -19,7 +19,7 @@ from benchmarks import (
     starting,
     waiting,
 )
-from benchmarks.contenders import environment
+from benchmarks.contenders import environment, versions
 from benchmarks.plan import Plan
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ def main(  # noqa: PLR0913 - the options
                 plan.say(f"{name} failed: {error!r}")
                 continue
             click.echo(f"{sections[-1].written()}\n")
-    plan.say(f"written: {reporting.write(sections, out)}")
+        path = reporting.write(sections, versions(plan), out)
+    plan.say(f"written: {path}")
     if len(sections) < len(only or SECTIONS):
         sys.exit(1)
 

@@ -26,8 +26,19 @@ REQUIREMENTS = {
     "dlt": ("dlt~=1.31", "orjson"),
 }
 """What each environment holds; the SDK is quicker to import where there is no NumPy."""
+PACKAGES = {
+    "ours": ("tap-instantly", "singer-sdk", "requests", "orjson"),
+    "airbyte": ("airbyte-cdk",),
+    "dlt": ("dlt",),
+}
+"""What is to be told of the versions in each."""
 NOT_INSTALLED = "not installed"
 _LONGEST_INSTALLATION = 900
+_VERSIONS = """
+import importlib.metadata, sys
+for name in sys.argv[1:]:
+    print(name, importlib.metadata.version(name))
+"""
 
 
 @cache
@@ -153,6 +164,24 @@ def environment(plan: Plan, name: str) -> Path:
     except (OSError, subprocess.SubprocessError):
         raise FailedError(NOT_INSTALLED) from None
     return python
+
+
+def versions(plan: Plan) -> dict[str, str]:
+    """Return the versions of what was measured, where it is installed."""
+    found: dict[str, str] = {}
+    for name, packages in PACKAGES.items():
+        python = plan.python
+        if name != "ours":
+            python = (plan.cache or plan.directory) / name / "bin" / "python"
+        if python.exists():
+            done = subprocess.run(  # noqa: S603 - the benchmark's own commands
+                [python, "-c", _VERSIONS, *packages],
+                check=False,
+                capture_output=True,
+                text=True,
+            )
+            found |= dict(line.split() for line in done.stdout.splitlines())
+    return found
 
 
 def expecting(

@@ -28,7 +28,14 @@ def section(plan: Plan) -> Section:
         "Processing",
         "Rows read over loopback and written to a pipe. Rows a second are those of the "
         "whole process, from its start to its end; each ratio is that of one round.",
-        ("contender", "rows/s", "wall, s", "CPU, s", "peak memory, MiB", "ours, times"),
+        (
+            "contender",
+            "rows/s",
+            "wall, s",
+            "CPU, s",
+            "peak memory, MiB",
+            "wall, times ours",
+        ),
     )
     for stream, rows in (("lead_labels", plan.rows), ("campaigns", plan.share(5))):
         _read(plan, stream, rows, result)

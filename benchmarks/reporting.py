@@ -6,16 +6,14 @@ import os
 import platform
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from benchmarks.measuring import Spread
 
-PACKAGES = ("tap-instantly", "singer-sdk", "requests", "aiohttp", "orjson")
 
 FAILED = "failed"
 """Stands in a table for what did not work; stderr says why."""
@@ -74,12 +72,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
-def head() -> str:
+def head(versions: Mapping[str, str]) -> str:
     """Say when, where and with what was measured."""
     today = datetime.now(timezone.utc).date().isoformat()
     python = f"{platform.python_implementation()} {platform.python_version()}"
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    packages = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
         "# Benchmarks\n\n"
         f"{today}, {python}, {machine}; {packages}.\n\n"
@@ -88,16 +86,11 @@ def head() -> str:
     )
 
 
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "?"
-
-
-def write(sections: Iterable[Section], directory: Path) -> Path:
+def write(
+    sections: Iterable[Section], versions: Mapping[str, str], directory: Path
+) -> Path:
     """Write the results to a file and return its path."""
     path = directory / "results.md"
-    text = "\n\n".join([head(), *(section.written() for section in sections)])
-    path.write_text(text + "\n", encoding="utf-8")
+    parts = [head(versions), *(section.written() for section in sections)]
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return path

@@ -181,12 +181,13 @@ def test_plots_are_the_same_twice(tmp_path: Path) -> None:
     assert one == other
 
 
-def test_results(tmp_path: Path) -> None:
+def test_results(plan: Plan) -> None:
     """The file says when and where, and nothing of the machine's paths."""
     section = reporting.Section("Start", "Says.", ("command", "s"), [("x", "1")])
-    text = reporting.write([section], tmp_path).read_text(encoding="utf-8")
+    versions = contenders.versions(plan)
+    text = reporting.write([section], versions, plan.out).read_text(encoding="utf-8")
     assert "| x | 1 |" in text
-    assert "cores" in text
+    assert "cores; tap-instantly 0" in text
     assert str(Path(sys.prefix)) not in text
 
 

@@ -37,7 +37,7 @@ def section(plan: Plan) -> Section:
             "wall, times ours",
         ),
     )
-    for stream, rows in (("lead_labels", plan.rows), ("campaigns", plan.share(5))):
+    for stream, rows in (("lead_labels", plan.rows), ("campaigns", plan.share(2))):
         _read(plan, stream, rows, result)
     return result
 

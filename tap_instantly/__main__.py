@@ -3,19 +3,35 @@
 import gc
 import os
 import signal
+import sys
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+MANY_OBJECTS = 100_000
+"""How many objects come about before Python looks for garbage.
+
+A page has thousands, which are let go without that; to look at each takes as long as
+all else that is done with a page.
+"""
+
+WHOLE_PAGE = 0.05
+"""Seconds that a thread may work before another may: about what a large page takes.
+
+So few pages are in memory as objects at a time, rather than as text.
+"""
 
 
 def main() -> None:
     """Run the tap."""
     for number in SIGNALS:  # until the tap takes over, there is no state to write
         signal.signal(number, lambda signum, _: os._exit(128 + signum))
-    gc.disable()  # nothing that is imported is garbage; to look takes a third longer
+    gc.disable()  # nothing that is imported is garbage, and to look for it takes long
     from tap_instantly.tap import TapInstantly  # noqa: PLC0415 (it takes its time)
 
     gc.freeze()
+    gc.set_threshold(MANY_OBJECTS)
     gc.enable()
+    sys.setswitchinterval(WHOLE_PAGE)
     try:
         TapInstantly.cli()
     finally:

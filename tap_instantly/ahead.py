@@ -59,6 +59,7 @@ class Reply(threading.Thread):
         self._stretches: queue.SimpleQueue[Stretch | Exception | None]
         self._stretches = queue.SimpleQueue()
         self._is_taken = threading.Lock()  # held while a stretch waits to be taken
+        self._is_taken.acquire()
         self.is_unwanted = False
         self.start()
 
@@ -66,11 +67,12 @@ class Reply(threading.Thread):
     def run(self) -> None:
         try:
             for stretch in self._stream.reply(self._question):
+                self._events.put(("held", stretch.size))
+                self._stretches.put(stretch)
+                del stretch
                 self._is_taken.acquire()
                 if self.is_unwanted:
                     return
-                self._events.put(("held", stretch.size))
-                self._stretches.put(stretch)
             self._stretches.put(None)
         except Exception as error:  # noqa: BLE001 (it is raised where the stretch is)
             self._stretches.put(error)
@@ -116,7 +118,7 @@ class Ahead(threading.Thread):
             for stream in streams
         }
         self._events = queue.SimpleQueue[Event]()
-        self._room = WIDTH + 2 * concurrency
+        self._room = WIDTH + concurrency
         self._counts = Counter[str]()
 
     @override

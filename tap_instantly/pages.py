@@ -88,13 +88,15 @@ class Page:
     Attributes:
         rows: The records, as they came.
         cursor: What asks for the page after this one, or None if there is none.
-        body: The answer itself.
+        body: The answer itself, until it is known whether the rows fit.
+        size: The bytes of the answer.
         fits: Whether all rows are known to fit their schema as they are.
     """
 
     rows: list[Record]
     cursor: str | None = None
     body: bytes = field(default=b"", repr=False)
+    size: int = 0
     fits: bool = False
 
     @classmethod
@@ -124,7 +126,7 @@ class Page:
         if cursor and re.search("[\ud800-\udfff]", cursor):
             msg = "has a `next_starting_after` that no URL can carry"
             raise MalformedPageError(msg)
-        return cls(rows, cursor or None, body)
+        return cls(rows, cursor or None, body, len(body))
 
     def without(self, fields: Iterable[str]) -> Page:
         """Return the page without some fields of its rows."""

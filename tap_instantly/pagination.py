@@ -123,9 +123,9 @@ class Walk:
             StuckError: If the cursor leads to nothing new.
         """
         sheet: Sheet | None = self._read(None)
-        while sheet and sheet.rows:
+        while sheet and sheet.keys:
+            is_short = len(sheet.keys) < PAGE_SIZE
             yield self._take(sheet)
-            is_short = len(sheet.rows) < PAGE_SIZE
             sheet = self._sheet_after(sheet)
             self._ends_pages_early |= is_short and sheet is not None
 
@@ -233,7 +233,7 @@ class Walk:
                 self._rises += 1
                 return self._sheet_after_edge(cursor, edge)
             is_new = self._is_new(sheet)
-            if is_new or not sheet.rows or sheet.page.cursor is None:
+            if is_new or not sheet.keys or sheet.page.cursor is None:
                 is_cut = (
                     tied > 1 and step != back and (is_new or self._ends_pages_early)
                 )

@@ -66,7 +66,7 @@ def in_lines(messages: list[dict[str, t.Any]]) -> bytes:
         lines = encoder.encode_lines(messages)
     except UnicodeEncodeError:  # a lone surrogate, which JSON can write but not UTF-8
         lines = b"".join(map(_in_line, messages))
-    for character in LINE_ENDS:
+    for character in [] if lines.isascii() else LINE_ENDS:
         if character in lines:
             code = ord(character.decode())
             lines = lines.replace(character, f"\\u{code:04x}".encode())

@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("benchmarks")  # no part of the source distribution
-pytest.importorskip("matplotlib")
-pytest.importorskip("orjson")
 
 from benchmarks import (
     contenders,

@@ -36,7 +36,7 @@ They go on side by side, however long one of them is. It is the same number what
 `max_concurrency` is, because the order of the records follows from it.
 """
 
-MOST_HELD = 8 * 2**20
+MOST_HELD = 2 * 2**20
 """Bytes of answers that wait to be written, beyond which nothing further is asked."""
 
 
@@ -58,8 +58,8 @@ class Reply(threading.Thread):
         self._stream, self._question, self._events = stream, question, events
         self._stretches: queue.SimpleQueue[Stretch | Exception | None]
         self._stretches = queue.SimpleQueue()
-        self._is_taken = threading.Lock()  # held while a stretch waits to be taken
-        self._is_taken.acquire()
+        self._is_taken = threading.Lock()
+        self._is_taken.acquire()  # until a stretch is taken after which more is asked
         self.is_unwanted = False
         self.start()
 
@@ -69,8 +69,9 @@ class Reply(threading.Thread):
             for stretch in self._stream.reply(self._question):
                 self._events.put(("held", stretch.size))
                 self._stretches.put(stretch)
-                del stretch
-                self._is_taken.acquire()
+                if stretch.has_more and not self.is_unwanted:
+                    del stretch
+                    self._is_taken.acquire()
                 if self.is_unwanted:
                     return
             self._stretches.put(None)
@@ -88,16 +89,19 @@ class Reply(threading.Thread):
         stretch = _unless_failed(self._stretches)
         if stretch is not None:
             self._events.put(("held", -stretch.size))
-            self._is_taken.release()
+            if stretch.has_more:
+                self._is_taken.release()
         return stretch
 
     def give_up(self) -> None:
         """Let nothing further be read."""
         self.is_unwanted = True
-        with contextlib.suppress(queue.Empty, RuntimeError):
-            self._is_taken.release()
-            stretch = self._stretches.get_nowait()
-            self._events.put(("held", -getattr(stretch, "size", 0)))
+        with contextlib.suppress(queue.Empty):
+            while True:
+                stretch = self._stretches.get_nowait()
+                self._events.put(("held", -getattr(stretch, "size", 0)))
+                if getattr(stretch, "has_more", False):
+                    self._is_taken.release()
 
 
 class Ahead(threading.Thread):

@@ -163,13 +163,14 @@ class InstantlyStream(BookmarkedStream):
         finally:  # what comes before a misfit is written
             newest = self._newest(found)
             records = [record for record, _ in found]
-            count, lines = len(found), b""
+            count, lines, page = len(found), b"", sheet.page
             if self.is_plain and records:
                 lines = self.in_lines(records)
                 # They may wait for their turn, in a tenth of the memory of the rows.
-                for rows in (found, records, sheet.rows, sheet.page.rows):
+                for rows in (found, records, sheet.rows, page.rows):
                     rows.clear()
-            yield Stretch(records, lines, count, newest, is_settled, sheet.page.size)
+            size, has_more = len(lines) or page.size, page.cursor is not None
+            yield Stretch(records, lines, count, newest, is_settled, size, has_more)
 
     def _fit(self, sheet: Sheet) -> Iterator[tuple[Record, datetime | None]]:
         """Yield the records of rows that this run is about, and when they changed."""
@@ -202,7 +203,7 @@ class InstantlyStream(BookmarkedStream):
         if self._key is None or not dated:
             return None
         moment, record = max(dated, key=itemgetter(0))
-        return record[self._key], moment
+        return record.get(self._key) or moment.isoformat(), moment
 
     def _walk(self, question: Question) -> Iterator[tuple[Sheet, bool]]:
         walk = Walk(

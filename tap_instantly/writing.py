@@ -91,7 +91,8 @@ class Stretch:
         count: How many records there are.
         newest: The latest value of the replication key, as it came and as instant.
         is_settled: Whether no record is to come that is older than these by much.
-        size: Bytes of the answer that they came in.
+        size: About how many bytes they take while they wait.
+        has_more: Whether more is asked for after them.
     """
 
     records: list[Record]
@@ -100,6 +101,7 @@ class Stretch:
     newest: tuple[str, datetime] | None
     is_settled: bool
     size: int
+    has_more: bool
 
 
 class PageStream(Stream):

@@ -67,7 +67,7 @@ class Reply(threading.Thread):
     def run(self) -> None:
         try:
             for stretch in self._stream.reply(self._question):
-                self._events.put(("held", stretch.size))
+                self._events.put(("held", self._weight(stretch)))
                 self._stretches.put(stretch)
                 if stretch.has_more and not self.is_unwanted:
                     del stretch
@@ -88,10 +88,14 @@ class Reply(threading.Thread):
         """
         stretch = _unless_failed(self._stretches)
         if stretch is not None:
-            self._events.put(("held", -stretch.size))
+            self._events.put(("held", -self._weight(stretch)))
             if stretch.has_more:
                 self._is_taken.release()
         return stretch
+
+    def _weight(self, stretch: Stretch) -> int:
+        """Return the bytes that wait; a page of a slow stream must hold up nobody."""
+        return 0 if self._stream.is_slow else stretch.size
 
     def give_up(self) -> None:
         """Let nothing further be read."""
@@ -99,9 +103,10 @@ class Reply(threading.Thread):
         with contextlib.suppress(queue.Empty):
             while True:
                 stretch = self._stretches.get_nowait()
-                self._events.put(("held", -getattr(stretch, "size", 0)))
-                if getattr(stretch, "has_more", False):
-                    self._is_taken.release()
+                if stretch is not None and not isinstance(stretch, Exception):
+                    self._events.put(("held", -self._weight(stretch)))
+                    if stretch.has_more:
+                        self._is_taken.release()
 
 
 class Ahead(threading.Thread):

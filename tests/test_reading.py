@@ -127,6 +127,20 @@ def test_leads_of_a_campaign_that_is_deleted_meanwhile(sandbox: Sandbox) -> None
     assert len(output.ids("leads")) < len(sandbox.tables["leads"])
 
 
+@pytest.mark.parametrize("path", ["/campaigns", "/lead-lists"])
+def test_leads_for_a_key_with_few_scopes(
+    sandbox: Sandbox, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where campaigns or lists cannot be listed, leads come as one list."""
+    sandbox.fail(path, 403, body=b'{"message":"Forbidden"}')
+    output = read(sandbox, "leads")
+    ids = [row["id"] for row in sandbox.tables["leads"].rows]
+    assert output.ids("leads") == ids
+    asked = requests_to(sandbox, "/leads/list")
+    assert not {"campaign", "list_id", "in_campaign"} & asked[0].body.keys()
+    assert "leads: read as one long list" in caplog.text
+
+
 # What is updated, and cannot be asked for by that
 
 

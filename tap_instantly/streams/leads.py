@@ -6,6 +6,8 @@ import sys
 import typing as t
 from datetime import timedelta
 
+from singer_sdk.exceptions import SingerSDKError
+
 from tap_instantly.fan_out import FanOutStream, Parent
 from tap_instantly.pages import OBJECT
 from tap_instantly.stream import InstantlyStream, Question
@@ -83,15 +85,26 @@ class LeadsStream(FanOutStream):
 
     @override
     def questions(self, window: Window) -> Iterator[Question]:
-        questions = list(super().questions(window))
+        try:
+            questions = list(super().questions(window))
+        except SingerSDKError as error:
+            self.logger.warning(
+                "%s: read as one long list, because campaigns or lists cannot be: %s",
+                self.name,
+                error,
+            )
+            yield Question(window, ({"home": "any", "sent_as": EVERYWHERE},))
+            return
         self._homes = frozenset(one.parents[0]["home"] for one in questions)
         yield from questions
-        yield Question(window, ({"home": "none", "sent_as": None},))
+        yield Question(window, ({"home": "none", "sent_as": NEITHER},))
 
     @override
     def asked(self, question: Question) -> Record:
         (parent,) = question.parents
-        if parent["sent_as"] is None:
+        if parent["sent_as"] == EVERYWHERE:
+            return {}
+        if parent["sent_as"] == NEITHER:
             return {"in_campaign": False, "in_list": False}
         return {parent["sent_as"]: parent["home"]}
 
@@ -112,9 +125,12 @@ class LeadsStream(FanOutStream):
             yield sheet.only(is_new), is_settled
 
 
-BEFORE: dict[str | None, tuple[str, ...]] = {
+NEITHER, EVERYWHERE = "neither", "everywhere"
+
+BEFORE: dict[str, tuple[str, ...]] = {
     "campaign": (),
     "list_id": ("campaign",),
-    None: ("campaign", "list_id"),
+    NEITHER: ("campaign", "list_id"),
+    EVERYWHERE: (),
 }
 """What has been asked for before a question, by how it is asked."""

@@ -37,11 +37,21 @@ They go on side by side, however long one of them is. It is the same number what
 """
 
 MOST_HELD = 2 * 2**20
-"""Bytes of answers that wait to be written, beyond which nothing further is asked."""
+"""Bytes of answers that wait to be written, beyond which nothing further is asked.
+
+Those of slow streams are not among them, which must hold up nobody. As many bytes of
+each such answer may wait.
+"""
+
+
+class UnwantedError(Exception):
+    """An answer that nobody waits for any more."""
 
 
 class Reply(threading.Thread):
     """The answer to a question, which is read page by page, a page ahead.
+
+    That of a slow stream is read further ahead, while the others are written.
 
     It is a thread of its own. Those of a pool would keep a process from ending that has
     failed: it waits for them, and they may wait for minutes before they try again.
@@ -58,27 +68,34 @@ class Reply(threading.Thread):
         self._stream, self._question, self._events = stream, question, events
         self._stretches: queue.SimpleQueue[Stretch | Exception | None]
         self._stretches = queue.SimpleQueue()
-        self._is_taken = threading.Lock()
-        self._is_taken.acquire()  # until a stretch is taken after which more is asked
+        self._taken = queue.SimpleQueue[int]()  # sizes
+        self._room = queue.SimpleQueue[int]()  # what it takes, until it makes room
+        self._room.put(1)
         self.is_unwanted = False
         self.start()
 
     @override
     def run(self) -> None:
+        most_waiting = MOST_HELD if self._stream.is_slow else 0
+        waiting = 0
         try:
             for stretch in self._stream.reply(self._question):
+                waiting += stretch.size
                 self._events.put(("held", self._weight(stretch)))
+                has_more = stretch.has_more
                 self._stretches.put(stretch)
-                if stretch.has_more and not self.is_unwanted:
-                    del stretch
-                    self._is_taken.acquire()
+                del stretch
+                while has_more and waiting > most_waiting and not self.is_unwanted:
+                    waiting -= self._taken.get()
                 if self.is_unwanted:
                     return
             self._stretches.put(None)
         except Exception as error:  # noqa: BLE001 (it is raised where the stretch is)
             self._stretches.put(error)
         finally:
-            self._events.put(("ended", 1))
+            if self.is_unwanted:
+                self.give_up()
+            self._make_room()
 
     def take(self) -> Stretch | None:
         """Return the next stretch of the answer, or None at its end.
@@ -88,25 +105,32 @@ class Reply(threading.Thread):
         """
         stretch = _unless_failed(self._stretches)
         if stretch is not None:
-            self._events.put(("held", -self._weight(stretch)))
-            if stretch.has_more:
-                self._is_taken.release()
+            self._let_go(stretch)
         return stretch
 
+    def _let_go(self, stretch: Stretch) -> None:
+        self._events.put(("held", -self._weight(stretch)))
+        self._taken.put(stretch.size)
+
     def _weight(self, stretch: Stretch) -> int:
-        """Return the bytes that wait; a page of a slow stream must hold up nobody."""
         return 0 if self._stream.is_slow else stretch.size
 
+    def _make_room(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._events.put(("ended", self._room.get_nowait()))
+
     def give_up(self) -> None:
-        """Let nothing further be read."""
+        """Let nothing further be read.
+
+        It makes room for others at once, however long it may wait to try again.
+        """
         self.is_unwanted = True
+        self._make_room()
         with contextlib.suppress(queue.Empty):
             while True:
                 stretch = self._stretches.get_nowait()
                 if stretch is not None and not isinstance(stretch, Exception):
-                    self._events.put(("held", -self._weight(stretch)))
-                    if stretch.has_more:
-                        self._is_taken.release()
+                    self._let_go(stretch)
 
 
 class Ahead(threading.Thread):
@@ -122,6 +146,7 @@ class Ahead(threading.Thread):
         super().__init__(name="ahead", daemon=True)
         # Those that must go slowly begin first, and delay nobody.
         self._streams = sorted(streams, key=lambda stream: not stream.is_slow)
+        self._given_up = set[str]()
         self._replies = {
             stream.name: queue.SimpleQueue[Reply | Exception | None]()
             for stream in streams
@@ -135,19 +160,22 @@ class Ahead(threading.Thread):
         for place, stream in enumerate(self._streams):
             replies = self._replies[stream.name]
             try:
-                questions = () if stream.is_given_up else stream.asks()
-                for number, question in enumerate(questions):
-                    self._wait_for_room()
-                    if stream.is_given_up:
-                        break
+                questions = enumerate(stream.asks())
+                while self._is_wanted(stream) and (found := next(questions, None)):
+                    number, question = found
                     self._counts["begun"] += 1
                     placed = replace(question, place=(place, number))
                     replies.put(Reply(stream, placed, self._events))
             except Exception as error:  # noqa: BLE001 (it is raised in `stretches`)
                 replies.put(error)
             replies.put(None)
-            if stream.is_given_up:
+            if stream.name in self._given_up:
                 self._drop(stream)
+
+    def _is_wanted(self, stream: InstantlyStream) -> bool:
+        """Wait until something further may be asked, and return whether it is to be."""
+        self._wait_for_room()
+        return stream.name not in self._given_up
 
     def _wait_for_room(self) -> None:
         """Wait until little enough is being read, and little enough waits.
@@ -191,7 +219,7 @@ class Ahead(threading.Thread):
                     turns.popleft()
         finally:
             if turns or not is_all:
-                stream.is_given_up = True
+                self._given_up.add(stream.name)
                 for reply in turns:
                     reply.give_up()
                 self._drop(stream)
@@ -199,7 +227,7 @@ class Ahead(threading.Thread):
     def give_up(self) -> None:
         """Let nothing further be asked or read."""
         for stream in self._streams:
-            stream.is_given_up = True
+            self._given_up.add(stream.name)
             self._drop(stream)
 
     def _drop(self, stream: InstantlyStream) -> None:

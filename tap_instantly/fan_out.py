@@ -114,6 +114,8 @@ class FanOutStream(InstantlyStream):
 
     @override
     def places(self, question: Question) -> dict[str, str]:
+        if not question.parents:
+            return {}
         return {self.stamp: quote(question.parents[0][self.stamp], safe="")}
 
     # What is answered
@@ -128,7 +130,8 @@ class FanOutStream(InstantlyStream):
                 is_begun = True
                 yield part
         except (NotFoundError, TooLargeError) as error:
-            if is_begun:  # a list that is there in part is no list that is gone
+            # A list that is there in part is none that is gone, nor is that of all.
+            if is_begun or not question.parents:
                 raise
             halves = _halves(question, by_time=isinstance(error, TooLargeError))
             if not halves and isinstance(error, TooLargeError):

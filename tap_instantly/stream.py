@@ -11,10 +11,10 @@ from functools import cached_property, partial
 from operator import itemgetter
 
 from singer_sdk import SchemaDirectory, StreamSchema
-from singer_sdk.exceptions import FatalSyncError, SingerSDKError
+from singer_sdk.exceptions import SingerSDKError
 
 from tap_instantly import schemas
-from tap_instantly.ahead import Ahead
+from tap_instantly.ahead import Ahead, UnwantedError
 from tap_instantly.errors import NotFoundError, status
 from tap_instantly.incremental import Window
 from tap_instantly.pacing import LANES
@@ -90,7 +90,6 @@ class InstantlyStream(BookmarkedStream):
     def __init__(self, tap: Tap) -> None:
         """Belong to a tap, whose client the stream uses."""
         super().__init__(tap)
-        self.is_given_up = False
         self._listed: list[Record] | SingerSDKError | None = None
         self._is_listed = threading.Event()
         self._is_listed.set()
@@ -294,8 +293,7 @@ class InstantlyStream(BookmarkedStream):
         Raises:
             SyncError: If they cannot be listed; the text says why.
         """
-        if not self.is_given_up:
-            self._is_listed.wait()
+        self._is_listed.wait()
         if self._listed is None:
             deque(self._walk(Question(Window())), maxlen=0)
         if isinstance(self._listed, Exception):
@@ -356,7 +354,7 @@ class InstantlyStream(BookmarkedStream):
     def _see_that_it_is_wanted(self) -> None:
         """Ask nothing, and nothing again, whose outcome nobody waits for."""
         if getattr(threading.current_thread(), "is_unwanted", False):
-            raise FatalSyncError
+            raise UnwantedError
 
     def _warn_unknown(self, field: str) -> None:
         self._shape.allow(field)

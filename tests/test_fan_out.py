@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import re
 import signal
 import subprocess
@@ -17,10 +18,21 @@ from pathlib import Path
 import pytest
 
 from tap_instantly import pacing, retrying
+from tap_instantly.ahead import Ahead
 from tap_instantly.client import Client
+from tap_instantly.fan_out import FanOutStream
 from tap_instantly.pacing import Pacer
+from tap_instantly.records import fit
 from tap_instantly.sandbox import Sandbox
-from tests.conftest import UNHURRIED, Output, catalog_of, sync, wait_for_threads
+from tap_instantly.tap import TapInstantly
+from tests.conftest import (
+    UNHURRIED,
+    Output,
+    captured,
+    catalog_of,
+    sync,
+    wait_for_threads,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +41,7 @@ if t.TYPE_CHECKING:
 
     from tap_instantly.pages import Page, Request
     from tap_instantly.sandbox.server import Request as Seen
+    from tap_instantly.stream import InstantlyStream
 
 PREFIX = "/api/v2"
 IN_TIME = 7.0  # the five seconds that a run may take to end, and some for the machine
@@ -190,6 +203,17 @@ def test_each_record_says_whose_it_is(sandbox: Sandbox, stream: str) -> None:
     known = [row[key] for row in sandbox.tables[parent].rows]
     assert records
     assert {record[stamp] for record in records} <= {*known}
+
+
+def test_what_is_stamped_fits() -> None:
+    """It is put on rows that have been checked."""
+    tap = TapInstantly(config={}, validate_config=False)
+    for stream in tap.streams.values():
+        if isinstance(stream, FanOutStream) and stream.name != "leads":
+            properties = stream.schema["properties"]
+            for parent in stream.parents:
+                for field, value in {stream.stamp: "x", **parent.stamps}.items():
+                    assert fit(value, properties[field]) is value, stream.name
 
 
 def test_parents_of_two_kinds(sandbox: Sandbox) -> None:
@@ -375,30 +399,126 @@ def test_order_is_that_of_the_parents(
 
 
 @pytest.mark.parametrize("most", [1, 3, 8])
-def test_several_are_under_way_at_a_time(
+def test_as_many_are_under_way_as_may_be(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    """But no more than the setting allows, and no thread is left at the end."""
+    """All that the setting allows, and no more; and no thread is left at the end."""
     before = set(threading.enumerate())
-    lock, ways = threading.Lock(), set[int]()
-    under_way = 0
+    lock, are_all_there = threading.Lock(), threading.Event()
+    under_way, largest = 0, 0
     usual = Client._send  # noqa: SLF001 (the one that is under way)
 
     def send(self: Client, request: Request) -> bytes:
-        nonlocal under_way
+        nonlocal under_way, largest
         with lock:
             under_way += 1
-            ways.add(under_way)
+            largest = max(largest, under_way)
+            if under_way == most:
+                are_all_there.set()
         try:
+            if request.places:  # all other requests are over before these begin
+                assert are_all_there.wait(60)
             return usual(self, request)
         finally:
             with lock:
                 under_way -= 1
 
     monkeypatch.setattr(Client, "_send", send)
-    sync(sandbox, catalog=catalog_of(*OF_CAMPAIGNS), max_concurrency=most)
-    assert min(2, most) <= max(ways) <= most
+    stream = "campaign_sending_status"
+    output = sync(sandbox, catalog=catalog_of(stream), max_concurrency=most)
+    assert len(output.records(stream)) == 30
+    assert largest == most
     wait_for_threads(before)
+
+
+def test_emails_are_read_while_the_others_are(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes before them in the output does not keep them waiting."""
+    monkeypatch.setitem(pacing.LANES, "/emails", UNHURRIED)
+    is_far = threading.Event()
+    usual = Client.read
+
+    def read(
+        self: Client, request: Request, *, on_retry: Callable[[Details], None]
+    ) -> Page:
+        if request.path == "/emails" and "starting_after" in request.parameters:
+            is_far.set()
+        elif request.path != "/emails":
+            assert is_far.wait(60)
+        return usual(self, request, on_retry=on_retry)
+
+    monkeypatch.setattr(Client, "read", read)
+    output = sync(sandbox, catalog=catalog_of("workspace", "emails"))
+    streams = [message["stream"] for message in output.of("RECORD")]
+    assert streams == ["workspace", *["emails"] * 120]
+
+
+def tap_of(sandbox: Sandbox, *streams: str) -> TapInstantly:
+    """Return a tap that has yet to read."""
+    config: dict[str, t.Any] = {
+        "api_key": sandbox.key,
+        "api_url": sandbox.url,
+        "max_requests_per_minute": UNHURRIED,
+    }
+    return TapInstantly(config=config, catalog=catalog_of(*streams))
+
+
+def test_a_tap_that_reads_again(sandbox: Sandbox) -> None:
+    """A stream that has failed is no longer given up in the next run."""
+    stream = "campaign_sending_status"
+    tap = tap_of(sandbox, "campaigns", stream)
+    sandbox.fail("/sending-status", 401)
+
+    def read() -> None:
+        for _ in range(2):
+            tap.read_all()
+            sandbox.heal()
+
+    with captured() as stdout:
+        thread = threading.Thread(target=read, daemon=True)
+        thread.start()
+        thread.join(60)
+    assert not thread.is_alive()
+    output = Output(stdout.getvalue().decode())
+    assert len(output.records(stream)) == 30
+
+
+def test_what_is_given_up_weighs_nothing(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that comes when nobody waits for it any more leaves room for others."""
+    before = set(threading.enumerate())
+    is_given_up = threading.Event()
+    rows = [row["id"] for row in sandbox.tables["campaigns"].rows]
+    sandbox.fail(f"/{rows[0]}/sending-status", 401)
+    usual, usual_end = Client.read, Ahead._drop  # noqa: SLF001 (when it is given up)
+
+    def read(
+        self: Client, request: Request, *, on_retry: Callable[[Details], None]
+    ) -> Page:
+        page = usual(self, request, on_retry=on_retry)
+        assert not request.places or is_given_up.wait(60)
+        return page
+
+    def drop(self: Ahead, stream: InstantlyStream) -> None:
+        usual_end(self, stream)
+        is_given_up.set()
+
+    monkeypatch.setattr(Client, "read", read)
+    monkeypatch.setattr(Ahead, "_drop", drop)
+    stream = "campaign_sending_status"
+    tap = tap_of(sandbox, stream)
+    with captured():
+        tap.read_all()
+    wait_for_threads(before)
+    assert tap.ahead is not None
+    held = tap.ahead._counts["held"]  # noqa: SLF001 (what weighs)
+    with contextlib.suppress(queue.Empty):
+        while True:
+            name, number = tap.ahead._events.get_nowait()  # noqa: SLF001 (the same)
+            held += number if name == "held" else 0
+    assert held == 0
 
 
 def test_threads_of_a_stream_that_fails(sandbox: Sandbox) -> None:
@@ -454,6 +574,45 @@ def test_the_pacer_keeps_threads_at_their_distance(
         sys.setswitchinterval(usual)
     distance = 1 / pacing.MARGIN
     assert sorted(slept) == pytest.approx([n * distance for n in range(1, 16_000)])
+
+
+def test_a_stream_that_fails_makes_room(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it still waits for keeps nobody else from asking."""
+    rows = [row["id"] for row in sandbox.tables["campaigns"].rows]
+    others, is_asked = threading.Event(), threading.Event()
+    waiting = threading.Semaphore(0)
+    usual = Client.read
+
+    def read(
+        self: Client, request: Request, *, on_retry: Callable[[Details], None]
+    ) -> Page:
+        if rows[0] in request.places.values():
+            for _ in range(16):  # until there is no room for more
+                assert waiting.acquire(timeout=60)
+        elif request.places:
+            waiting.release()
+            others.wait(60)
+        elif request.path == "/workspaces/current":
+            is_asked.set()
+        return usual(self, request, on_retry=on_retry)
+
+    sandbox.fail(f"/{rows[0]}/sending-status", 401)
+    monkeypatch.setattr(Client, "read", read)
+    catalog = catalog_of("campaign_sending_status", "workspace")
+    before = set(threading.enumerate())
+
+    meanwhile: list[bool] = []
+
+    def end() -> None:
+        meanwhile.append(is_asked.wait(60))
+        others.set()
+
+    threading.Thread(target=end).start()
+    sync(sandbox, catalog=catalog, max_concurrency=1)
+    assert meanwhile == [True]
+    wait_for_threads(before)
 
 
 # Addresses

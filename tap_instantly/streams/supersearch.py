@@ -53,6 +53,10 @@ class SuperSearchAIEnrichmentsStream(PerListOrCampaignStream):
     scope = "supersearch_enrichments:read"
     primary_keys = ("id",)
     answer = ARRAY
+    parents = (  # as text, because Instantly writes words as well
+        Parent(LeadListsStream, stamps={"resource_type": "2"}),
+        Parent(CampaignsStream, stamps={"resource_type": "1"}),
+    )
 
 
 class SuperSearchEnrichmentHistoryStream(PerListOrCampaignStream):

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 import typing as t
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from tap_instantly import pacing, retrying
+from tap_instantly.client import Client
 from tap_instantly.sandbox import Sandbox, instants
 from tap_instantly.sandbox.data import NEWEST, Draw
 from tests.conftest import UNHURRIED, Json, Output, catalog_of, sync
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from backoff.types import Details
+
+    from tap_instantly.pages import Page
+    from tap_instantly.pages import Request as Asked
     from tap_instantly.sandbox.server import Request
 
 MINUTE = timedelta(minutes=1)
@@ -104,7 +110,7 @@ def test_leads_are_asked_for_by_campaign_and_list(sandbox: Sandbox) -> None:
 
 
 def test_a_lead_in_two_places_comes_once(sandbox: Sandbox) -> None:
-    """A campaign goes before a list, and both before neither."""
+    """A list goes before a campaign, and both before neither."""
     campaign = sandbox.tables["campaigns"].rows[0]["id"]
     (some_list, *_) = sandbox.lists.rows
     leads = sandbox.tables["leads"]
@@ -119,12 +125,72 @@ def test_a_lead_in_two_places_comes_once(sandbox: Sandbox) -> None:
         assert found.count(row["id"]) == 1
 
 
+def test_a_lead_that_comes_into_a_campaign_meanwhile(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes with its list, whatever has been read of the campaign by then."""
+    leads = sandbox.tables["leads"]
+    (some_list, *_) = sandbox.lists.rows
+    campaign = sandbox.tables["campaigns"].rows[0]["id"]
+    lead = leads.add(campaign=..., list_id=some_list["id"])
+    usual = Client.read
+    is_read = threading.Event()
+
+    def read_page(
+        self: Client, request: Asked, *, on_retry: Callable[[Details], None]
+    ) -> Page:
+        if request.parameters.get("list_id"):
+            assert is_read.wait(60)
+        page = usual(self, request, on_retry=on_retry)
+        if request.parameters.get("campaign") == campaign:
+            assert len(page.rows) < 100  # all that it has
+            leads.edit(lead["id"], campaign=campaign)
+            is_read.set()
+        return page
+
+    monkeypatch.setattr(Client, "read", read_page)
+    found = read(sandbox, "leads", max_concurrency=64).ids("leads")
+    assert sorted(found) == sorted(row["id"] for row in leads.rows)
+
+
+def test_a_lead_that_comes_into_a_list_meanwhile(sandbox: Sandbox) -> None:
+    """It says itself that it has changed just now, so it comes with its campaign."""
+    leads = sandbox.tables["leads"]
+    (some_list, *_) = sandbox.lists.rows
+    campaign = sandbox.tables["campaigns"].rows[0]["id"]
+    now = datetime.now(timezone.utc).isoformat()
+    both = {"campaign": campaign, "list_id": some_list["id"]}
+    lead = leads.add(**both, timestamp_updated=now)
+    assert read(sandbox, "leads").ids("leads").count(lead["id"]) == 2
+
+
+def test_leads_that_cannot_be_found(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """That of each campaign and list there is nothing does not mean no leads."""
+    sandbox.fail("/leads/list", 404, body=b'{"message":"Not Found"}')
+    read(sandbox, "leads", emit_activate_version_messages=True)
+    assert "leads: HTTP 404 from /leads/list" in caplog.text
+
+
 def test_leads_of_a_campaign_that_is_deleted_meanwhile(sandbox: Sandbox) -> None:
     """What is gone since it was listed has no leads, and stops nothing."""
     sandbox.fail("/leads/list", 404, body=b'{"message":"not found"}', times=1)
     output = read(sandbox, "leads")
     assert output.exit_code == 0
     assert len(output.ids("leads")) < len(sandbox.tables["leads"])
+
+
+def test_a_lead_whose_campaign_is_no_text(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The stream stops as at any other misfit, and says which lead it is."""
+    rows = sandbox.tables["leads"].rows
+    odd = next(row["id"] for row in rows if row.get("list_id"))
+    sandbox.tables["leads"].edit(odd, campaign=[{"id": 1}])
+    read(sandbox, "leads")
+    assert f"leads: record {odd}, field `campaign`: expected string" in caplog.text
+    assert "unexpected" not in caplog.text
 
 
 @pytest.mark.parametrize("path", ["/campaigns", "/lead-lists"])

@@ -75,13 +75,13 @@ class LeadsStream(FanOutStream):
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
     delay = timedelta(minutes=1)
-    parents = (
-        Parent(CampaignsStream, stamps={"sent_as": "campaign"}),
+    parents = (  # lists first, because leads are taken from them into campaigns
         Parent(LeadListsStream, stamps={"sent_as": "list_id"}),
+        Parent(CampaignsStream, stamps={"sent_as": "campaign"}),
     )
     stamp = "home"
     selected_by_default = True
-    _homes: frozenset[str] = frozenset()
+    _homes: dict[str, set[str]] | None = None
 
     @override
     def questions(self, window: Window) -> Iterator[Question]:
@@ -93,20 +93,19 @@ class LeadsStream(FanOutStream):
                 self.name,
                 error,
             )
-            yield Question(window, ({"home": "any", "sent_as": EVERYWHERE},))
-            return
-        self._homes = frozenset(one.parents[0]["home"] for one in questions)
-        yield from questions
-        yield Question(window, ({"home": "none", "sent_as": NEITHER},))
+        else:
+            self._homes = {"campaign": set(), "list_id": set()}
+            for (parent,) in (question.parents for question in questions):
+                self._homes[parent["sent_as"]].add(parent["home"])
+            yield from questions
+        yield Question(window)
 
     @override
     def asked(self, question: Question) -> Record:
-        (parent,) = question.parents
-        if parent["sent_as"] == EVERYWHERE:
-            return {}
-        if parent["sent_as"] == NEITHER:
-            return {"in_campaign": False, "in_list": False}
-        return {parent["sent_as"]: parent["home"]}
+        if question.parents:
+            (parent,) = question.parents
+            return {parent["sent_as"]: parent["home"]}
+        return {} if self._homes is None else {"in_campaign": False, "in_list": False}
 
     @override
     def unfold(self, page: Page, question: Question, cursor: str | None) -> Page:
@@ -115,22 +114,26 @@ class LeadsStream(FanOutStream):
 
     @override
     def _answer(self, question: Question) -> Iterator[tuple[Sheet, bool]]:
-        """Yield the leads that no question before has brought."""
-        before = BEFORE[question.parents[0]["sent_as"]]
+        """Yield the leads that no other question brings."""
+        elsewhere = self._elsewhere(question)
         for sheet, is_settled in super()._answer(question):
-            is_new = [
-                not any(row.get(field) in self._homes for field in before)
-                for row in sheet.rows
-            ]
-            yield sheet.only(is_new), is_settled
+            is_own = [not self._is_in(row, elsewhere) for row in sheet.rows]
+            yield sheet.only(is_own), is_settled
 
+    def _elsewhere(self, question: Question) -> dict[str, set[str]]:
+        """Return the campaigns and lists whose leads come with another question."""
+        homes = self._homes or {}
+        if not question.parents:
+            return homes
+        (parent,) = question.parents
+        return {"list_id": homes["list_id"]} if parent["sent_as"] == "campaign" else {}
 
-NEITHER, EVERYWHERE = "neither", "everywhere"
+    def _is_in(self, row: Record, homes: dict[str, set[str]]) -> bool:
+        """Tell whether a lead is in one of some campaigns and lists, and was before.
 
-BEFORE: dict[str, tuple[str, ...]] = {
-    "campaign": (),
-    "list_id": ("campaign",),
-    NEITHER: ("campaign", "list_id"),
-    EVERYWHERE: (),
-}
-"""What has been asked for before a question, by how it is asked."""
+        One that has just come there may not be in that answer, so it comes twice.
+        """
+        if not any(str(row.get(field)) in homes[field] for field in homes):
+            return False
+        (changed,) = self._dates([row], self._key)
+        return changed is None or changed < self._begun - self.delay

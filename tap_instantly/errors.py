@@ -83,6 +83,11 @@ def explain(error: Exception, logger: logging.Logger) -> str:
         return str(error)
     if isinstance(error, RecursionError):
         return "something is nested too deeply; report it"
+    if isinstance(error, OSError) and error.strerror:
+        return (
+            f"the system says: {error.strerror}; see that what the tap writes to has "
+            "room and may be written to"
+        )
     frames = traceback.extract_tb(error.__traceback__)
     way = " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
     logger.debug("%s by way of %s", type(error).__name__, way)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import typing as t
@@ -26,9 +27,10 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from singer_sdk import Tap
+    from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
 
 
@@ -79,6 +81,7 @@ class BookmarkedStream(PageStream):
     is_edited: t.ClassVar[bool] = False
     is_forgotten: t.ClassVar[bool] = False
     _version_to_activate: int | None = None
+    _put_off: list[Bookmark] | None = None
 
     def __init__(self, tap: Tap) -> None:
         """Belong to a tap."""
@@ -209,7 +212,13 @@ class BookmarkedStream(PageStream):
             self.stream_state["replication_key_value"] = text
 
     def _complete(self, bookmark: Bookmark) -> None:
-        """Leave the bookmark and the new version of the table behind."""
+        """Leave the bookmark and the new version of the table behind.
+
+        With batches, of which the last has yet to be written, that is put off.
+        """
+        if self._put_off is not None:
+            self._put_off.append(bookmark)
+            return
         if self._is_incremental and bookmark.text is not None:
             self._keep(bookmark.text)
             self.tally.until = bookmark.text
@@ -264,9 +273,27 @@ class BookmarkedStream(PageStream):
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, t.Any], t.Any, t.Any]:
+        with self._failing_alone():
+            yield from super()._sync_records(context, write_messages=write_messages)
+
+    @override
+    def _sync_batches(
+        self, batch_config: BatchConfig, context: Context | None = None
+    ) -> None:
+        """Move the bookmark when the last batch is written; the SDK would before."""
+        self._put_off = put_off = list[Bookmark]()
+        with self._failing_alone():
+            super()._sync_batches(batch_config, context)
+            self._put_off = None
+            for bookmark in put_off:
+                self._complete(bookmark)
+                self._tap.state_writer.write_state(self._tap.state)
+
+    @contextlib.contextmanager
+    def _failing_alone(self) -> Iterator[None]:
         """Note why the stream fails, and let the others run all the same."""
         try:
-            yield from super()._sync_records(context, write_messages=write_messages)
+            yield
         except (BrokenPipeError, SyncLifecycleSignal):
             raise
         except Exception as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import inspect
 import json
+import os
 import re
 import typing as t
 
@@ -33,12 +35,13 @@ BEGIN = 1_790_000_000_000
 RELIED_ON = {
     (Stream, "sync"): "6b4262dcdddf",
     (Stream, "_sync_records"): "8928dc7f50e9",
+    (Stream, "_sync_batches"): "a42df0f3a087",
     (Stream, "_generate_record_messages"): "9b5f9fbcdedb",
     (Stream, "_write_record_message"): "292b7bed3988",
     (RecordMessage, "to_dict"): "821fe177d16c",
     (sdk_msgspec, "MsgSpecWriter"): "98f2e5cd2a92",
 }
-"""What `PageStream` does in the SDK's place, and the digest of its source."""
+"""What `PageStream` does in the SDK's place or around it: the digest of its source."""
 
 
 @pytest.fixture(scope="module")
@@ -210,14 +213,31 @@ def test_flattening(sandbox: Sandbox) -> None:
     assert "status_summary__lastStep__from" in keys
 
 
-def test_batches(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Records go to files."""
-    batches = {
+def test_flattening_of_every_stream(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The SDK takes a schema's own description for that of a field of this name."""
+    catalog = catalog_of(*(stream.name for stream in STREAMS))
+    settings: Json = {"flattening_enabled": True, "flattening_max_depth": 2}
+    flat = sync(sandbox, catalog=catalog, **settings)
+    usual = sync(sandbox, catalog=catalog)
+    for stream in STREAMS:
+        assert len(flat.records(stream.name)) == len(usual.records(stream.name)) > 0
+    assert "ERROR" not in {record.levelname for record in caplog.records}
+
+
+def batches(directory: Path) -> Json:
+    """Return the setting for batches of a hundred rows in files."""
+    return {
         "encoding": {"format": "jsonl", "compression": "gzip"},
-        "storage": {"root": tmp_path.as_uri(), "prefix": ""},
+        "storage": {"root": directory.as_uri(), "prefix": ""},
         "batch_size": 100,
     }
-    output = mapped(sandbox, batch_config=batches)
+
+
+def test_batches(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Records go to files."""
+    output = mapped(sandbox, batch_config=batches(tmp_path))
     assert not output.of("RECORD")
     rows = [
         json.loads(line)
@@ -227,6 +247,48 @@ def test_batches(sandbox: Sandbox, tmp_path: Path) -> None:
     ]
     expected = [*sandbox.labels.rows, *sandbox.lists.rows]
     assert sorted(rows, key=str) == sorted(expected, key=str)
+
+
+def test_state_waits_for_the_last_batch(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that ends before it is written has no bookmark that says otherwise."""
+    bookmarks: list[object] = []
+    usual = Stream._write_batch_message  # noqa: SLF001 (the moment before)
+
+    def write(self: Stream, *arguments: t.Any, **options: t.Any) -> None:
+        bookmarks.append(self.stream_state.get("replication_key_value"))
+        usual(self, *arguments, **options)
+
+    monkeypatch.setattr(Stream, "_write_batch_message", write)
+    output = mapped(sandbox, batch_config=batches(tmp_path))
+    assert bookmarks == [None] * (3 + 1)
+    assert output.messages[-1]["type"] == "STATE"
+    assert output.bookmark("lead_labels") is not None
+    assert output.bookmark("lead_lists") is not None
+
+
+def test_batches_that_cannot_be_written(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Their stream keeps its bookmark and says why; the next is read all the same."""
+    usual = Stream._write_batch_message  # noqa: SLF001 (as if it were the file)
+
+    def write(self: Stream, *arguments: t.Any, **options: t.Any) -> None:
+        if self.name == "lead_labels":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        usual(self, *arguments, **options)
+
+    monkeypatch.setattr(Stream, "_write_batch_message", write)
+    output = mapped(sandbox, batch_config=batches(tmp_path))
+    assert {message["stream"] for message in output.of("BATCH")} == {"lead_lists"}
+    assert output.bookmark("lead_labels") is None
+    assert output.bookmark("lead_lists") is not None
+    assert "lead_labels: the system says: No space left on device; see" in caplog.text
+    assert "fault of tap-instantly" not in caplog.text
 
 
 def unzipped(path: Path) -> list[bytes]:
@@ -258,8 +320,8 @@ def test_the_sdk_is_what_was_measured(owner: object, name: str) -> None:
     source = inspect.getsource(getattr(owner, name))
     found = hashlib.sha256(source.encode()).hexdigest()[:12]
     assert found == RELIED_ON[owner, name], (
-        f"singer-sdk has changed `{name}`, which tap_instantly/writing.py does in its "
-        f"place: compare both, then note {found} here"
+        f"singer-sdk has changed `{name}`, which tap_instantly/writing.py or "
+        f"replication.py does in its place: compare both, then note {found} here"
     )
 
 

@@ -152,7 +152,8 @@ def fit(value: object, schema: dict[str, t.Any]) -> object:
         return [fit(item, schema["items"]) for item in value]
     if "format" in schema:
         return _date(value) if schema["format"] == "date" else _date_time(value)
-    return _convert(value, json_types(schema))
+    made = _convert(value, json_types(schema))
+    return fit(made, schema) if isinstance(made, list) else made
 
 
 def _fitting(schema: dict[str, t.Any]) -> frozenset[type]:

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft7Validator, FormatChecker
 
 from tap_instantly.sandbox import Sandbox
-from tests.conftest import Output, sync
+from tests.conftest import Output, catalog_of, sync
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,6 +118,21 @@ def test_values_that_do_not_fit(
     [error] = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
     assert error.startswith(f"lead_labels: record {label['id']}, field `{field}`")
     assert expected in error
+
+
+def test_a_value_where_there_should_be_several(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is the only one, if it is one at all."""
+    campaigns, catalog = sandbox.tables["campaigns"], catalog_of("campaigns")
+    (first, second, *_) = campaigns.rows
+    campaigns.edit(first["id"], email_list="mara@example.com", cc_list=5)
+    found = {r["id"]: r for r in sync(sandbox, catalog=catalog).records("campaigns")}
+    assert found[first["id"]]["email_list"] == ["mara@example.com"]
+    assert found[first["id"]]["cc_list"] == ["5"]
+    campaigns.edit(second["id"], sequences="x")
+    sync(sandbox, catalog=catalog)
+    assert f"record {second['id']}, field `sequences`: expected array" in caplog.text
 
 
 @pytest.mark.parametrize(

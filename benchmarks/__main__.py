@@ -35,7 +35,6 @@ SECTIONS: dict[str, Callable[[Plan], Section]] = {
     "memory": memory.section,
     "growth": growth.section,
 }
-HERE = Path(__file__).parent
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 
 
@@ -56,9 +55,10 @@ DIRECTORY = click.Path(file_okay=False, path_type=Path)
 )
 @click.option(
     "--out",
-    default=HERE,
+    default=Path("output") / "benchmarks",
+    show_default=True,
     type=DIRECTORY,
-    help="Where results.md and the plots go; beside this program by default.",
+    help="Where results.md and the plots go.",
 )
 @click.option(
     "--cache",
@@ -83,7 +83,7 @@ def main(  # noqa: PLR0913 - the options
 ) -> None:
     """Measure the tap beside others and write results.md and its plots.
 
-    It takes about an hour; --rows 1000 --rounds 1 gives an impression in minutes.
+    It takes half an hour; --rows 1000 --rounds 1 gives an impression in minutes.
     """
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
@@ -106,7 +106,8 @@ def main(  # noqa: PLR0913 - the options
                 plan.say(f"{name} failed: {error!r}")
                 continue
             click.echo(f"{sections[-1].written()}\n")
-        path = reporting.write(sections, versions(plan), out)
+        command = f"python -m benchmarks --rounds {rounds} --rows {rows}"
+        path = reporting.write(sections, command, versions(plan), out)
     plan.say(f"written: {path}")
     if len(sections) < len(only or SECTIONS):
         sys.exit(1)

@@ -12,7 +12,7 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,7 +63,9 @@ class Spread:
         return cls(statistics.median(values), min(values), max(values))
 
     def written(self, form: str = ".2f") -> str:
-        """Write the three numbers."""
+        """Write the three numbers, or the one that there is."""
+        if self.least == self.most:
+            return f"{self.median:{form}}"
         return f"{self.median:{form}} ({self.least:{form}} to {self.most:{form}})"
 
 
@@ -126,16 +128,17 @@ def measure(
 
 @contextlib.contextmanager
 def _launched(
-    command: Command, errors: object
+    command: Command, errors: IO[bytes]
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Start a command, and end it and what it started, whatever happens."""
     report, written = os.pipe()
+    launch: list[str | Path]
     launch = [sys.executable, "-I", "-S", LAUNCH, str(written), *map(str, command)]
     process = subprocess.Popen(  # noqa: S603 - the benchmark's own commands
         launch,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=errors,  # type: ignore[call-overload]
+        stderr=errors,
         pass_fds=[written],
         start_new_session=True,
     )

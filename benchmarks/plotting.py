@@ -18,19 +18,23 @@ _STYLE: Any = {
 }
 
 
+STYLES = ("o-", "x--")
+"""Of the lines of a plot, which may lie on one another."""
+
+
 def lines(
     path: Path, of: str, series: Mapping[str, Sequence[tuple[float, float]]]
 ) -> None:
     """Draw seconds against a number of something, both axes logarithmic."""
     import matplotlib as mpl  # noqa: PLC0415 - slow, and not needed by all sections
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415 - the same
 
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(4.5, 3), layout="constrained")
         axes = figure.add_subplot()
-        for name, points in series.items():
+        for style, (name, points) in zip(STYLES, series.items(), strict=False):
             counts, seconds = zip(*points, strict=True)
-            axes.loglog(counts, seconds, marker="o", markersize=4, label=name)
+            axes.loglog(counts, seconds, style, markersize=4, label=name)
         counts, seconds = zip(*next(iter(series.values())), strict=True)
         proportional = [seconds[-1] * count / counts[-1] for count in counts]
         axes.loglog(counts, proportional, ":", color="gray", label="proportional")
@@ -44,7 +48,7 @@ def lines(
 def bars(path: Path, of: str, values: Mapping[str, float]) -> None:
     """Draw a bar for each of some values, the first at the top."""
     import matplotlib as mpl  # noqa: PLC0415 - slow, and not needed by all sections
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415 - the same
 
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(4.5, 0.5 + 0.3 * len(values)), layout="constrained")

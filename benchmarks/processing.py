@@ -27,7 +27,9 @@ def section(plan: Plan) -> Section:
     result = Section(
         "Processing",
         "Rows read over loopback and written to a pipe. Rows a second are those of the "
-        "whole process, from its start to its end; each ratio is that of one round.",
+        "whole process, from its start to its end; each ratio is that of one round, in "
+        "which all contenders take turns. `plain` is the tap that the SDK's template "
+        "gives, `bare` a loop of `requests` and `orjson` without an SDK.",
         (
             "contender",
             "rows/s",

@@ -72,8 +72,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
-def head(versions: Mapping[str, str]) -> str:
-    """Say when, where and with what was measured."""
+def head(command: str, versions: Mapping[str, str]) -> str:
+    """Say when, where, how and with what was measured."""
     today = datetime.now(timezone.utc).date().isoformat()
     python = f"{platform.python_implementation()} {platform.python_version()}"
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
@@ -81,16 +81,18 @@ def head(versions: Mapping[str, str]) -> str:
     return (
         "# Benchmarks\n\n"
         f"{today}, {python}, {machine}; {packages}.\n\n"
-        "Made by `python -m benchmarks`. All contenders of a table ran in turns on the "
-        "same machine; the ratios tell more than the seconds."
+        f"Made by `{command}`. The ratios tell more than the seconds."
     )
 
 
 def write(
-    sections: Iterable[Section], versions: Mapping[str, str], directory: Path
+    sections: Iterable[Section],
+    command: str,
+    versions: Mapping[str, str],
+    directory: Path,
 ) -> Path:
-    """Write the results to a file and return its path."""
+    """Write the results of a command to a file and return its path."""
     path = directory / "results.md"
-    parts = [head(versions), *(section.written() for section in sections)]
+    parts = [head(command, versions), *(section.written() for section in sections)]
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return path

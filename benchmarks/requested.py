@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from benchmarks.plan import Plan
 
 _ALL = "all of them in one run"
-_LEADS_IN_PLAN = 10
+_PART = 10
+"""One label and lead in so many of the plan's is enough to see the requests."""
 
 
 class States:
@@ -38,7 +39,7 @@ class States:
 
 def section(plan: Plan) -> Section:
     """Run each stream alone, and again with the state that this gave."""
-    leads = plan.share(_LEADS_IN_PLAN)
+    leads = plan.share(_PART)
     sizes = {**plan.workspace(), "leads": leads, "labels": leads}
     names = ("campaigns", "accounts", "lists", "leads", "labels", "emails")
     said = ", ".join(f"{sizes[name]:,} {name}" for name in names)

@@ -9,6 +9,8 @@ from pathlib import Path
 import orjson
 from dlt.sources.rest_api import rest_api_source
 
+PATHS = {"lead_labels": "lead-labels"}
+
 
 def main(config_file: str, stream: str) -> None:
     """Write all rows of a stream."""
@@ -28,7 +30,7 @@ def main(config_file: str, stream: str) -> None:
                 {
                     "name": stream,
                     "endpoint": {
-                        "path": "lead-labels",
+                        "path": PATHS[stream],
                         "params": {"limit": 100},
                         "data_selector": "items",
                     },

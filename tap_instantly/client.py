@@ -70,7 +70,7 @@ class _Session(requests.Session):
 
 
 class Client:
-    """The API, as all streams of a run share it: one connection, one budget.
+    """The API, as all streams of a run share it: one pool of connections, one budget.
 
     https://developer.instantly.ai/getting-started/authorization
     """

@@ -37,7 +37,8 @@ class Parent:
         stream: The stream.
         key: The field that says which row is asked about.
         types: The types of rows that can be asked about; all if there are none.
-        stamps: What the answers say further, unless Instantly says it.
+        stamps: What is known of all its rows. The records say it, too, where Instantly
+            does not.
     """
 
     stream: type[InstantlyStream]

@@ -109,7 +109,7 @@ def _type(schema: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 (a type)
     return t.Union[tuple(types.values())]  # noqa: UP007 (of as many as there are)
 
 
-def _struct(fields: dict[str, t.Any], *, is_closed: bool) -> t.Any:  # noqa: ANN401
+def _struct(fields: dict[str, t.Any], *, is_closed: bool) -> t.Any:  # noqa: ANN401 (made here)
     """Return the type of objects that have these fields, or some of them.
 
     Args:
@@ -120,7 +120,7 @@ def _struct(fields: dict[str, t.Any], *, is_closed: bool) -> t.Any:  # noqa: ANN
     return msgspec.defstruct(
         "Fields",
         [
-            (python, t.Union[kind, msgspec.UnsetType], msgspec.UNSET)  # noqa: UP007
+            (python, t.Union[kind, msgspec.UnsetType], msgspec.UNSET)  # noqa: UP007 (made here)
             for python, kind in zip(names, fields.values(), strict=True)
         ],
         rename=names,

@@ -379,7 +379,7 @@ def test_nothing_is_lost(
     monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
     chosen = pytestconfig.getoption("--hypothesis-seed")
     number = int(chosen) if chosen else random.SystemRandom().getrandbits(32)
-    print(f"To repeat this: pytest --hypothesis-seed={number}")  # noqa: T201
+    print(f"To repeat this: pytest --hypothesis-seed={number}")  # noqa: T201 (for who reads the output)
     profile = settings(
         max_examples=EXAMPLES[os.environ.get("HYPOTHESIS_PROFILE", "ci")],
         stateful_step_count=STEPS,

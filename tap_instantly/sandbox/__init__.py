@@ -15,7 +15,7 @@ __all__ = ["Sandbox"]
 def __getattr__(name: str) -> object:
     """Import `Sandbox` on demand, so that the CLI starts without aiohttp."""
     if name == "Sandbox":
-        from tap_instantly.sandbox.server import Sandbox  # noqa: PLC0415
+        from tap_instantly.sandbox.server import Sandbox  # noqa: PLC0415 (on demand)
 
         return Sandbox
     message = f"module {__name__!r} has no attribute {name!r}"

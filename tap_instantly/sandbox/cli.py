@@ -143,8 +143,8 @@ def _options(command: F) -> F:
 def _started(*, faults: tuple[str, ...], **options: Any) -> Sandbox:
     """Start a sandbox, or say in one sentence what is in the way."""
     try:
-        from tap_instantly.sandbox.faults import Fault  # noqa: PLC0415
-        from tap_instantly.sandbox.server import Sandbox  # noqa: PLC0415
+        from tap_instantly.sandbox.faults import Fault  # noqa: PLC0415 (slow)
+        from tap_instantly.sandbox.server import Sandbox  # noqa: PLC0415 (slow)
     except ModuleNotFoundError as error:
         if error.name != "aiohttp":
             raise

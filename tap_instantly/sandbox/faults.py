@@ -119,7 +119,7 @@ class Fault:
         kind, times = match["kind"], match["times"]
         return cls(
             match["path"],
-            int(kind) if kind.isdecimal() else kind,  # type: ignore[arg-type]
+            int(kind) if kind.isdecimal() else kind,  # type: ignore[arg-type] # Fault refuses others
             after=int(match["after"] or 0),
             times=int(times) if times else None,
         )

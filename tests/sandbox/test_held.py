@@ -46,7 +46,7 @@ class TestBodies:
     @pytest.mark.parametrize("end", ["present", "absent", "null", "empty"])
     def test_say_what_a_page_says(self, sandbox: Sandbox, end: str) -> None:
         for table in sandbox.tables.values():
-            table.end = end  # type: ignore[assignment]
+            table.end = end  # type: ignore[assignment] # by its name
             for limit in (1, 100, 101):
                 call = Call(query={"limit": [str(limit)]})
                 assert json.loads(table.answer(call)) == table.page(call)

@@ -218,4 +218,4 @@ class TestSwitches:
 
     def test_a_switch_that_does_not_exist(self) -> None:
         with pytest.raises(TypeError, match="'ordr'"):
-            Sandbox(ordr="newest")  # type: ignore[call-arg]
+            Sandbox(ordr="newest")  # type: ignore[call-arg] # on purpose

@@ -609,8 +609,10 @@ def test_a_stream_that_fails_makes_room(
         meanwhile.append(is_asked.wait(60))
         others.set()
 
-    threading.Thread(target=end).start()
+    ending = threading.Thread(target=end)
+    ending.start()
     sync(sandbox, catalog=catalog, max_concurrency=1)
+    ending.join()
     assert meanwhile == [True]
     wait_for_threads(before)
 

@@ -116,8 +116,8 @@ class Reply(threading.Thread):
         return 0 if self._stream.is_slow else stretch.size
 
     def _make_room(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            self._events.put(("ended", self._room.get_nowait()))
+        for room in _waiting_in(self._room):
+            self._events.put(("ended", room))
 
     def give_up(self) -> None:
         """Let nothing further be read.
@@ -126,11 +126,9 @@ class Reply(threading.Thread):
         """
         self.is_unwanted = True
         self._make_room()
-        with contextlib.suppress(queue.Empty):
-            while True:
-                stretch = self._stretches.get_nowait()
-                if stretch is not None and not isinstance(stretch, Exception):
-                    self._let_go(stretch)
+        for stretch in _waiting_in(self._stretches):
+            if stretch is not None and not isinstance(stretch, Exception):
+                self._let_go(stretch)
 
 
 class Ahead(threading.Thread):
@@ -188,10 +186,8 @@ class Ahead(threading.Thread):
         ):
             name, number = self._events.get()
             counts[name] += number
-        with contextlib.suppress(queue.Empty):
-            while True:
-                name, number = self._events.get_nowait()
-                counts[name] += number
+        for name, number in _waiting_in(self._events):
+            counts[name] += number
         counts["awaited"] = 0
 
     def stretches(self, stream: InstantlyStream) -> Iterator[Stretch]:
@@ -232,11 +228,16 @@ class Ahead(threading.Thread):
 
     def _drop(self, stream: InstantlyStream) -> None:
         """Give up the replies of a stream that nobody waits for."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                reply = self._replies[stream.name].get_nowait()
-                if isinstance(reply, Reply):
-                    reply.give_up()
+        for reply in _waiting_in(self._replies[stream.name]):
+            if isinstance(reply, Reply):
+                reply.give_up()
+
+
+def _waiting_in(items: queue.SimpleQueue[_T]) -> Iterator[_T]:
+    """Take all that waits in a queue."""
+    with contextlib.suppress(queue.Empty):
+        while True:
+            yield items.get_nowait()
 
 
 def _unless_failed(results: queue.SimpleQueue[_T | Exception]) -> _T:

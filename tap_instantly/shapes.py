@@ -6,7 +6,7 @@ import typing as t
 
 import msgspec
 
-from tap_instantly.records import json_types
+from tap_instantly.records import PYTHON_TYPES, json_types
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,16 +29,6 @@ TIME = (
 FORMATS = {"date": rf"^{DATE}\Z"}
 
 DATE_TIME = rf"^{DATE}T{TIME}\Z"
-
-TYPES: dict[str, t.Any] = {
-    "array": list,
-    "boolean": bool,
-    "integer": int,
-    "null": None,
-    "number": int | float,
-    "object": dict,
-    "string": str,
-}
 
 
 class Shape:
@@ -97,7 +87,11 @@ class Shape:
 
 def _type(schema: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 (a type)
     """Return the type of what fits a schema as it is."""
-    types = {name: TYPES[name] for name in json_types(schema)}
+    types: dict[str, t.Any]
+    types = {
+        name: t.Union[PYTHON_TYPES[name]]  # noqa: UP007 (of one or two)
+        for name in json_types(schema)
+    }
     if "properties" in schema and "object" in types:
         inner = {name: _type(each) for name, each in schema["properties"].items()}
         types["object"] = _struct(inner, is_closed=False)

@@ -8,13 +8,14 @@ import typing as t
 from collections import deque
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import compress
 from operator import itemgetter
 
 from singer_sdk import SchemaDirectory, StreamSchema
 from singer_sdk.exceptions import SingerSDKError
 
 from tap_instantly import schemas
-from tap_instantly.ahead import Ahead, UnwantedError
+from tap_instantly.ahead import Ahead, Reply, UnwantedError
 from tap_instantly.errors import NotFoundError, status
 from tap_instantly.incremental import Window
 from tap_instantly.pacing import LANES
@@ -179,8 +180,9 @@ class InstantlyStream(BookmarkedStream):
             if not is_dated_by_key:
                 moments = self._dates(sheet.rows, self._key)
             if not changed.is_all:
-                sheet = sheet.only([moment in changed for moment in moments])
-                moments = [moment for moment in moments if moment in changed]
+                are_changed = [moment in changed for moment in moments]
+                sheet = sheet.only(are_changed)
+                moments = [*compress(moments, are_changed)]
             yield from zip(self._fitter.known(sheet.rows), moments, strict=True)
             return
         rows = deque(sheet.rows)
@@ -353,7 +355,8 @@ class InstantlyStream(BookmarkedStream):
 
     def _see_that_it_is_wanted(self) -> None:
         """Ask nothing, and nothing again, whose outcome nobody waits for."""
-        if getattr(threading.current_thread(), "is_unwanted", False):
+        thread = threading.current_thread()
+        if isinstance(thread, Reply) and thread.is_unwanted:
             raise UnwantedError
 
     def _warn_unknown(self, field: str) -> None:

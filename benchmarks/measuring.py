@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import statistics
@@ -12,7 +13,7 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,6 +85,29 @@ class Counter:
         text = self._rest + chunk
         self.count += text.count(self._MARK)
         self._rest = text[1 - len(self._MARK) :]
+
+
+class Messages:
+    """Looks through output that comes in pieces for messages of one type."""
+
+    def __init__(self, kind: str, stream: str = "") -> None:
+        """Look for messages of this type, and of this stream if one is named."""
+        self._wanted = {"type": kind} | ({"stream": stream} if stream else {})
+        self._marks = [f'"{value}"'.encode() for value in self._wanted.values()]
+        self._rest = b""
+
+    def __call__(self, chunk: bytes) -> None:
+        """Look at the lines that end in this piece."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            if all(mark in line for mark in self._marks):
+                message = json.loads(line)
+                if self._wanted.items() <= message.items():
+                    self.note(message)
+
+    def note(self, message: dict[str, Any]) -> None:
+        """Take a message that was looked for."""
+        raise NotImplementedError
 
 
 def measure(

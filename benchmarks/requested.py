@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import contenders
-from benchmarks.measuring import FailedError, measure
+from benchmarks.measuring import FailedError, Messages, measure
 from benchmarks.reporting import FAILED, Section
 from benchmarks.serving import Served
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
 
 if TYPE_CHECKING:
     from benchmarks.plan import Plan
@@ -18,23 +23,17 @@ _PART = 10
 """One label and lead in so many of the plan's is enough to see the requests."""
 
 
-class States:
+class States(Messages):
     """Keeps the state that was written last."""
 
     def __init__(self) -> None:
         """Begin with an empty one."""
+        super().__init__("STATE")
         self.last: dict[str, Any] = {}
-        self._rest = b""
 
-    def __call__(self, chunk: bytes) -> None:
-        """Keep the last state of this piece."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        for line in reversed(lines):
-            if b'"STATE"' in line:
-                message = json.loads(line)
-                if message["type"] == "STATE":
-                    self.last = message["value"]
-                    return
+    @override
+    def note(self, message: dict[str, Any]) -> None:
+        self.last = message["value"]
 
 
 def section(plan: Plan) -> Section:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import contenders
-from benchmarks.measuring import FailedError, Spread, measure
+from benchmarks.measuring import FailedError, Messages, Spread, measure
 from benchmarks.reporting import FAILED, Figure, Section
 from benchmarks.serving import Served
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
 
 if TYPE_CHECKING:
     from benchmarks.plan import Plan
@@ -26,24 +31,17 @@ MOST_OF_BUDGET = {MANY: 1.25}
 TIMES_FASTER = {FEW: 6.0}
 
 
-class Ids:
+class Ids(Messages):
     """Collects the ids in the records of one stream."""
 
     def __init__(self, stream: str) -> None:
         """Begin with none."""
+        super().__init__("RECORD", stream)
         self.found: list[str] = []
-        self._stream = stream
-        self._mark = stream.encode()
-        self._rest = b""
 
-    def __call__(self, chunk: bytes) -> None:
-        """Collect the ids of the lines that end in this piece."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        for line in lines:
-            if b'"RECORD"' in line and self._mark in line:
-                message = json.loads(line)
-                if message["type"] == "RECORD" and message["stream"] == self._stream:
-                    self.found.append(message["record"]["id"])
+    @override
+    def note(self, message: dict[str, Any]) -> None:
+        self.found.append(message["record"]["id"])
 
 
 def section(plan: Plan) -> Section:

@@ -18,11 +18,16 @@ from pathlib import Path
 import pytest
 
 from tap_instantly.ahead import Ahead, Reply
+from tap_instantly.client import Client
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.tap import TapInstantly
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from backoff.types import Details
+
+    from tap_instantly.pages import Page, Request
 
 Json = dict[str, t.Any]
 
@@ -115,6 +120,18 @@ def sync(
     **settings: t.Any,
 ) -> Output:
     """Run the tap in this process: the quick way, for what stdout holds."""
+    with captured() as stdout:
+        tap_of(sandbox, state, catalog, **settings).read_all()
+    return Output(stdout.getvalue().decode())
+
+
+def tap_of(
+    sandbox: Sandbox,
+    state: Json | None = None,
+    catalog: Json | None = None,
+    **settings: t.Any,
+) -> TapInstantly:
+    """Return a tap that has yet to read."""
     catalog = catalog_of(*HEART) if catalog is None else catalog
     config = {
         "api_key": sandbox.key,
@@ -122,9 +139,22 @@ def sync(
         "max_requests_per_minute": UNHURRIED,
         **settings,
     }
-    with captured() as stdout:
-        TapInstantly(config=config, state=state, catalog=catalog).read_all()
-    return Output(stdout.getvalue().decode())
+    return TapInstantly(config=config, state=state, catalog=catalog)
+
+
+def answer_with(
+    monkeypatch: pytest.MonkeyPatch,
+    answer: t.Callable[[Request, t.Callable[[], Page]], Page],
+) -> None:
+    """Let a function answer what a client asks, given what does so usually."""
+    usual = Client.read
+
+    def read(
+        self: Client, request: Request, *, on_retry: t.Callable[[Details], None]
+    ) -> Page:
+        return answer(request, lambda: usual(self, request, on_retry=on_retry))
+
+    monkeypatch.setattr(Client, "read", read)
 
 
 @contextlib.contextmanager

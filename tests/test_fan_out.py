@@ -28,16 +28,16 @@ from tap_instantly.tap import TapInstantly
 from tests.conftest import (
     UNHURRIED,
     Output,
+    answer_with,
     captured,
     catalog_of,
     sync,
+    tap_of,
     wait_for_threads,
 )
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from backoff.types import Details
 
     from tap_instantly.pages import Page, Request
     from tap_instantly.sandbox.server import Request as Seen
@@ -355,19 +355,16 @@ def shuffled(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     lock = threading.Lock()
     waiting: list[threading.Event] = []
     count = {"overtaken": 0}
-    usual = Client.read
 
-    def read(
-        self: Client, request: Request, *, on_retry: Callable[[Details], None]
-    ) -> Page:
+    def answer(request: Request, usual: Callable[[], Page]) -> Page:
         if not request.places:
-            return usual(self, request, on_retry=on_retry)
+            return usual()
         with lock:
             partner = waiting.pop() if waiting else None
             own = threading.Event()
             if partner is None:
                 waiting.append(own)
-        page = usual(self, request, on_retry=on_retry)
+        page = usual()
         if partner is not None:
             count["overtaken"] += 1
             partner.set()
@@ -375,7 +372,7 @@ def shuffled(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
             assert own.wait(60)
         return page
 
-    monkeypatch.setattr(Client, "read", read)
+    answer_with(monkeypatch, answer)
     return count
 
 
@@ -437,37 +434,24 @@ def test_emails_are_read_while_the_others_are(
     """What comes before them in the output does not keep them waiting."""
     monkeypatch.setitem(pacing.LANES, "/emails", UNHURRIED)
     is_far = threading.Event()
-    usual = Client.read
 
-    def read(
-        self: Client, request: Request, *, on_retry: Callable[[Details], None]
-    ) -> Page:
+    def answer(request: Request, usual: Callable[[], Page]) -> Page:
         if request.path == "/emails" and "starting_after" in request.parameters:
             is_far.set()
         elif request.path != "/emails":
             assert is_far.wait(60)
-        return usual(self, request, on_retry=on_retry)
+        return usual()
 
-    monkeypatch.setattr(Client, "read", read)
+    answer_with(monkeypatch, answer)
     output = sync(sandbox, catalog=catalog_of("workspace", "emails"))
     streams = [message["stream"] for message in output.of("RECORD")]
     assert streams == ["workspace", *["emails"] * 120]
 
 
-def tap_of(sandbox: Sandbox, *streams: str) -> TapInstantly:
-    """Return a tap that has yet to read."""
-    config: dict[str, t.Any] = {
-        "api_key": sandbox.key,
-        "api_url": sandbox.url,
-        "max_requests_per_minute": UNHURRIED,
-    }
-    return TapInstantly(config=config, catalog=catalog_of(*streams))
-
-
 def test_a_tap_that_reads_again(sandbox: Sandbox) -> None:
     """A stream that has failed is no longer given up in the next run."""
     stream = "campaign_sending_status"
-    tap = tap_of(sandbox, "campaigns", stream)
+    tap = tap_of(sandbox, catalog=catalog_of("campaigns", stream))
     sandbox.fail("/sending-status", 401)
 
     def read() -> None:
@@ -492,12 +476,10 @@ def test_what_is_given_up_weighs_nothing(
     is_given_up = threading.Event()
     rows = [row["id"] for row in sandbox.tables["campaigns"].rows]
     sandbox.fail(f"/{rows[0]}/sending-status", 401)
-    usual, usual_end = Client.read, Ahead._drop  # noqa: SLF001 (when it is given up)
+    usual_end = Ahead._drop  # noqa: SLF001 (when it is given up)
 
-    def read(
-        self: Client, request: Request, *, on_retry: Callable[[Details], None]
-    ) -> Page:
-        page = usual(self, request, on_retry=on_retry)
+    def answer(request: Request, usual: Callable[[], Page]) -> Page:
+        page = usual()
         assert not request.places or is_given_up.wait(60)
         return page
 
@@ -505,10 +487,10 @@ def test_what_is_given_up_weighs_nothing(
         usual_end(self, stream)
         is_given_up.set()
 
-    monkeypatch.setattr(Client, "read", read)
+    answer_with(monkeypatch, answer)
     monkeypatch.setattr(Ahead, "_drop", drop)
     stream = "campaign_sending_status"
-    tap = tap_of(sandbox, stream)
+    tap = tap_of(sandbox, catalog=catalog_of(stream))
     with captured():
         tap.read_all()
     wait_for_threads(before)
@@ -583,11 +565,8 @@ def test_a_stream_that_fails_makes_room(
     rows = [row["id"] for row in sandbox.tables["campaigns"].rows]
     others, is_asked = threading.Event(), threading.Event()
     waiting = threading.Semaphore(0)
-    usual = Client.read
 
-    def read(
-        self: Client, request: Request, *, on_retry: Callable[[Details], None]
-    ) -> Page:
+    def answer(request: Request, usual: Callable[[], Page]) -> Page:
         if rows[0] in request.places.values():
             for _ in range(16):  # until there is no room for more
                 assert waiting.acquire(timeout=60)
@@ -596,10 +575,10 @@ def test_a_stream_that_fails_makes_room(
             others.wait(60)
         elif request.path == "/workspaces/current":
             is_asked.set()
-        return usual(self, request, on_retry=on_retry)
+        return usual()
 
     sandbox.fail(f"/{rows[0]}/sending-status", 401)
-    monkeypatch.setattr(Client, "read", read)
+    answer_with(monkeypatch, answer)
     catalog = catalog_of("campaign_sending_status", "workspace")
     before = set(threading.enumerate())
 

@@ -11,15 +11,12 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from tap_instantly import pacing, retrying
-from tap_instantly.client import Client
 from tap_instantly.sandbox import Sandbox, instants
 from tap_instantly.sandbox.data import NEWEST, Draw
-from tests.conftest import UNHURRIED, Json, Output, catalog_of, sync
+from tests.conftest import UNHURRIED, Json, Output, answer_with, catalog_of, sync
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from backoff.types import Details
 
     from tap_instantly.pages import Page
     from tap_instantly.pages import Request as Asked
@@ -133,22 +130,19 @@ def test_a_lead_that_comes_into_a_campaign_meanwhile(
     (some_list, *_) = sandbox.lists.rows
     campaign = sandbox.tables["campaigns"].rows[0]["id"]
     lead = leads.add(campaign=..., list_id=some_list["id"])
-    usual = Client.read
     is_read = threading.Event()
 
-    def read_page(
-        self: Client, request: Asked, *, on_retry: Callable[[Details], None]
-    ) -> Page:
+    def answer(request: Asked, usual: Callable[[], Page]) -> Page:
         if request.parameters.get("list_id"):
             assert is_read.wait(60)
-        page = usual(self, request, on_retry=on_retry)
+        page = usual()
         if request.parameters.get("campaign") == campaign:
             assert len(page.rows) < 100  # all that it has
             leads.edit(lead["id"], campaign=campaign)
             is_read.set()
         return page
 
-    monkeypatch.setattr(Client, "read", read_page)
+    answer_with(monkeypatch, answer)
     found = read(sandbox, "leads", max_concurrency=64).ids("leads")
     assert sorted(found) == sorted(row["id"] for row in leads.rows)
 

@@ -267,7 +267,10 @@ class Sandbox(Behaviour):
 
     def wait(self) -> None:
         """Wait until the server stops."""
-        self._thread.join()
+        # A signal that comes just before this waits, or to another thread, does not
+        # end the wait: its handler is called when this thread next wakes.
+        while self._thread.is_alive():
+            self._thread.join(1.0)
 
     def stop(self) -> None:
         """Stop the server, whatever it is doing."""

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,11 +19,26 @@ from tap_instantly.sandbox import Sandbox
 from tap_instantly.sandbox.cli import main
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from tests.sandbox.requesting import Row
 
 CLI = [sys.executable, "-m", "tap_instantly.sandbox.cli"]
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start `instantly-sandbox`; what is left of it at the end is killed."""
+    with subprocess.Popen(
+        [*CLI, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -217,12 +234,7 @@ class TestCommand:
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_signals_are_passed_on(self, number: signal.Signals) -> None:
-        with subprocess.Popen(
-            [*CLI, "run", "--", sys.executable, "-c", EXIT_ON_SIGNAL],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
+        with started("run", "--", sys.executable, "-c", EXIT_ON_SIGNAL) as process:
             assert process.stdout
             assert process.stdout.readline() == "ready\n"
             process.send_signal(number)
@@ -231,9 +243,7 @@ class TestCommand:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     @pytest.mark.parametrize("subcommand", [["serve"], []])
     def test_serve(self, number: signal.Signals, subcommand: list[str]) -> None:
-        with subprocess.Popen(
-            [*CLI, *subcommand, "--labels=2"], stdout=subprocess.PIPE, text=True
-        ) as process:
+        with started(*subcommand, "--labels=2") as process:
             assert process.stdout
             url, key = (
                 process.stdout.readline().strip().partition("=")[2] for _ in range(2)
@@ -246,6 +256,17 @@ class TestCommand:
             process.send_signal(number)
             assert process.wait(10) == 0
             assert process.stdout.read() == ""
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="threads have ids of processes")
+    def test_serve_when_another_thread_is_struck(self) -> None:
+        with started("serve", "--labels=2") as process:
+            assert process.stdout
+            assert process.stdout.readline()
+            tasks = Path(f"/proc/{process.pid}/task")
+            other = max(int(task.name) for task in tasks.iterdir())
+            assert other != process.pid
+            os.kill(other, signal.SIGTERM)
+            assert process.wait(10) == 0
 
     def test_port(self, sandbox: Sandbox) -> None:
         for command in (["serve"], ["run", "--", "true"]):

@@ -7,13 +7,13 @@ import os
 import re
 import typing as t
 from importlib import metadata
-from ipaddress import ip_address
 
 from jsonschema import Draft7Validator
 from singer_sdk import typing as th
 
-from tap_instantly.incremental import instant
-from tap_instantly.pacing import MOST_PER_MINUTE
+from tap_instantly.api.addresses import URL, is_loopback
+from tap_instantly.api.rate_limit import MAX_PER_MINUTE
+from tap_instantly.incremental import parse_timestamp
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -114,7 +114,9 @@ SETTINGS = th.PropertiesList(
 )
 
 
-def faults(config: Mapping[str, t.Any], schema: dict[str, t.Any]) -> Iterator[str]:
+def validation_errors(
+    config: Mapping[str, t.Any], schema: dict[str, t.Any]
+) -> Iterator[str]:
     """Say what is wrong with a configuration.
 
     Args:
@@ -140,7 +142,7 @@ def faults(config: Mapping[str, t.Any], schema: dict[str, t.Any]) -> Iterator[st
                 yield f"Setting `{name}` {fault}."
     if _asks_too_much(config.get("max_requests_per_minute"), config.get("api_url")):
         yield (
-            f"Setting `max_requests_per_minute` must be at most {MOST_PER_MINUTE}, "
+            f"Setting `max_requests_per_minute` must be at most {MAX_PER_MINUTE}, "
             "which is what Instantly allows a workspace."
         )
     if _ends_before_start(config.get("start_date"), config.get("end_date")):
@@ -226,7 +228,7 @@ def _check_name(text: str) -> str | None:
 
 def _check_date(text: str) -> str | None:
     try:
-        instant(text)
+        parse_timestamp(text)
     except ValueError:
         text = ""
     if re.match(r"\d{4}-\d\d-\d\d([T ]|$)", text, re.ASCII):
@@ -246,28 +248,20 @@ def _check_url(text: str) -> str | None:
     return None
 
 
-def is_loopback(url: str) -> bool:
-    """Tell whether an address is on this machine itself."""
-    match = URL.fullmatch(url)
-    host = match["host"].strip("[]").lower() if match else ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _asks_too_much(per_minute: object, url: object) -> bool:
     """Tell whether more is asked than Instantly allows; on loopback anything goes."""
     return (
         isinstance(per_minute, int)
-        and per_minute > MOST_PER_MINUTE
+        and per_minute > MAX_PER_MINUTE
         and not is_loopback(str(url))
     )
 
 
 def _ends_before_start(start: object, end: object) -> bool:
     try:
-        return instant(t.cast("str", end)) <= instant(t.cast("str", start))
+        return parse_timestamp(t.cast("str", end)) <= parse_timestamp(
+            t.cast("str", start)
+        )
     except (TypeError, ValueError):
         return False
 
@@ -287,14 +281,6 @@ CHECKS: dict[str, Callable[[str], str | None]] = {
     "api_url": _check_url,
     "user_agent": _check_name,
 }
-
-URL = re.compile(
-    r"(?P<scheme>https?)://"
-    r"(?P<host>\[[0-9a-f:.]+\]|(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*)"
-    r"(?::(?P<port>\d{1,5}))?"
-    r"(?:/[\w.~%/-]*)?",
-    re.ASCII | re.IGNORECASE,
-)
 
 HIGHEST_PORT = 65535
 

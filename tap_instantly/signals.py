@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from tap_instantly.writing import LineWriter
+from tap_instantly.messages import LineWriter
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -53,18 +53,19 @@ class UninterruptedWriter(LineWriter):
 
 @functools.cache  # one watch a process
 def end_in_time() -> None:
-    """See to it that a signal ends the process even if no handler comes to be called.
+    """Make sure that a signal ends the process even if Python never calls its handler.
 
-    That is so while the name of a server is looked up, and while nobody reads stdout.
+    Python does not call it while the name of a server is looked up, or while nobody
+    reads stdout.
     """
     if os.name != "posix" or threading.current_thread() != threading.main_thread():
         return
-    told, tell = os.pipe()
-    os.set_blocking(tell, False)
-    signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
 
     def watch() -> None:
-        exit_code = 128 + os.read(told, 1)[0]
+        exit_code = 128 + os.read(reader, 1)[0]
         time.sleep(LAST_SECONDS)
         os._exit(exit_code)
 

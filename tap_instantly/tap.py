@@ -1,13 +1,21 @@
-"""TapInstantly: the list of streams."""
+"""TapInstantly: settings and streams, and what joins them for a run."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import typing as t
-from functools import cached_property
+from functools import partial
+from graphlib import TopologicalSorter
 
-from tap_instantly.client import Client
-from tap_instantly.command_line import CommandLineTap
+from tap_instantly.api.client import Client
+from tap_instantly.api.errors import describe_attempt
+from tap_instantly.cli import CommandLineTap
+from tap_instantly.reading.concurrency import PartitionScheduler
+from tap_instantly.reading.parents import ParentKeys
+from tap_instantly.reading.source import StreamSource
+from tap_instantly.settings import SETTINGS
+from tap_instantly.stats import SyncStats
 from tap_instantly.streams import STREAMS
 
 if sys.version_info >= (3, 12):
@@ -16,33 +24,144 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from backoff.types import Details
     from singer_sdk import Stream
 
-    from tap_instantly.stream import InstantlyStream
+    from tap_instantly.api.pages import Page, Request
+    from tap_instantly.reading.partition import Fetch, Priority, Source
+    from tap_instantly.reading.stream import InstantlyStream
 
 
 class TapInstantly(CommandLineTap):
     """Singer tap for Instantly.ai, the platform for cold e-mail."""
 
     name = "tap-instantly"
+    config_jsonschema: t.ClassVar[dict[str, t.Any]] = SETTINGS.to_dict()
+    scheduler: PartitionScheduler
+    """What reads the streams of the run that has begun last."""
 
     @override
     def discover_streams(self) -> list[InstantlyStream]:
         return [stream(self) for stream in STREAMS]
 
-    @cached_property
-    def client(self) -> Client:
-        """The API, as all streams of a run share it."""
-        return Client(self.config)
-
     @property
     @override
     def streams(self) -> dict[str, Stream]:
-        """The streams, parents before those that ask about their rows.
+        """The streams, parents before their children and rate-limited ones last.
 
         The SDK sorts them by name.
         """
         if self._streams is None:
-            found = {type(stream): stream for stream in super().streams.values()}
-            self._streams = {found[kind].name: found[kind] for kind in STREAMS}
+            streams = t.cast("Iterable[InstantlyStream]", super().streams.values())
+            by_class = {type(stream): stream for stream in streams}
+            parents = {stream: stream.parent_streams() for stream in STREAMS}
+            order = [
+                by_class[name] for name in TopologicalSorter(parents).static_order()
+            ]
+            order.sort(key=lambda stream: stream.is_rate_limited)
+            self._streams = {stream.name: stream for stream in order}
         return self._streams
+
+    @property
+    def selected_streams(self) -> list[InstantlyStream]:
+        """The streams that a run reads, in their order."""
+        streams = t.cast("Iterable[InstantlyStream]", self.streams.values())
+        return [stream for stream in streams if stream.selected]
+
+    @property
+    @override
+    def stats(self) -> dict[str, SyncStats]:
+        return {stream.name: stream.stats for stream in self.selected_streams}
+
+    @override  # type: ignore[misc]  # final, but the SDK has no hook around a run
+    def sync_all(self) -> None:
+        """Read the streams side by side, and write them one after the other."""
+        with self._reading(self.selected_streams):
+            super().sync_all()
+
+    @override  # type: ignore[misc]  # as `sync_all`
+    def run_sync_dry_run(
+        self,
+        dry_run_record_limit: int | None = 1,
+        streams: Iterable[Stream] | None = None,
+    ) -> bool:
+        """Read the first records of some streams, one stream after the other."""
+        chosen = self.streams.values() if streams is None else streams
+        for stream in t.cast("Iterable[InstantlyStream]", chosen):
+            stream.selected = True
+            with self._reading([stream]):
+                super().run_sync_dry_run(dry_run_record_limit, [stream])
+        return True
+
+    @contextlib.contextmanager
+    def _reading(self, streams: Iterable[InstantlyStream]) -> Iterator[None]:
+        """Read some streams in the background, and hand each of them its batches."""
+        client = Client(self.config)
+        sources = self._make_sources(streams)
+        self.scheduler = PartitionScheduler(
+            list(sources.values()),
+            partial(self._make_fetch, client),
+            self.config["max_concurrency"],
+        )
+        for stream, source in sources.items():
+            stream.stats = SyncStats()
+            stream.batches = partial(self.scheduler.batches, source)
+        self.scheduler.start()
+        try:
+            yield
+            client.close()
+        finally:
+            self.scheduler.cancel()
+
+    def _make_sources(
+        self, streams: Iterable[InstantlyStream]
+    ) -> dict[InstantlyStream, StreamSource]:
+        """Return what is read for some streams: themselves, and their parents' keys."""
+        all_streams = t.cast("Iterable[InstantlyStream]", self.streams.values())
+        by_class = {type(stream): stream for stream in all_streams}
+        keys: dict[type[InstantlyStream], ParentKeys] = {}
+        pending = list(streams)
+        wanted = set(pending)
+        while pending:
+            for parent in pending.pop().parent_streams():
+                if parent not in keys:
+                    stream = by_class[parent]
+                    fields = (*stream.key_fields, stream.created_field, "type")
+                    keys[parent] = ParentKeys(filter(None, fields))
+                    pending.append(stream)
+                    wanted.add(stream)
+        return {
+            stream: StreamSource(stream, keys.get(type(stream)), keys)
+            for stream in by_class.values()
+            if stream in wanted
+        }
+
+    def _make_fetch(
+        self,
+        client: Client,
+        source: Source,
+        priority: Priority,
+        raise_if_cancelled: Callable[[], None],
+    ) -> Fetch:
+        """Return what fetches the pages of a partition, and counts its requests."""
+        stats = t.cast("InstantlyStream", self.streams[source.name]).stats
+
+        def on_retry(details: Details) -> None:
+            raise_if_cancelled()
+            stats.count_retry(details["wait"])
+            self.logger.warning(
+                "%s: %s; try %d follows in %.1f s",
+                source.name,
+                describe_attempt(details["exception"]),
+                details["tries"] + 1,
+                details["wait"],
+            )
+
+        def fetch(request: Request) -> Page:
+            raise_if_cancelled()
+            stats.count_request()
+            return client.fetch(request, priority=priority, on_retry=on_retry)
+
+        return fetch

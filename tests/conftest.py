@@ -17,17 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from tap_instantly.ahead import Ahead, Reply
-from tap_instantly.client import Client
+from tap_instantly.api.client import Client
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.tap import TapInstantly
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from backoff.types import Details
-
-    from tap_instantly.pages import Page, Request
+    from tap_instantly.api.pages import Page, Request
 
 Json = dict[str, t.Any]
 
@@ -40,11 +37,16 @@ UNHURRIED = 1_000_000
 
 @dataclass
 class Output:
-    """What a run of the tap has left behind."""
+    """What a run of the tap has left behind.
+
+    Attributes:
+        tap: The tap, if it ran in this process.
+    """
 
     stdout: str
     stderr: str = ""
     exit_code: int = 0
+    tap: TapInstantly | None = None
     messages: list[Json] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,9 +122,10 @@ def sync(
     **settings: t.Any,
 ) -> Output:
     """Run the tap in this process: the quick way, for what stdout holds."""
+    tap = tap_of(sandbox, state, catalog, **settings)
     with captured() as stdout:
-        tap_of(sandbox, state, catalog, **settings).read_all()
-    return Output(stdout.getvalue().decode())
+        tap.sync_all()
+    return Output(stdout.getvalue().decode(), tap=tap)
 
 
 def tap_of(
@@ -147,14 +150,12 @@ def answer_with(
     answer: t.Callable[[Request, t.Callable[[], Page]], Page],
 ) -> None:
     """Let a function answer what a client asks, given what does so usually."""
-    usual = Client.read
+    usual = Client.fetch
 
-    def read(
-        self: Client, request: Request, *, on_retry: t.Callable[[Details], None]
-    ) -> Page:
-        return answer(request, lambda: usual(self, request, on_retry=on_retry))
+    def fetch(self: Client, request: Request, **options: t.Any) -> Page:
+        return answer(request, lambda: usual(self, request, **options))
 
-    monkeypatch.setattr(Client, "read", read)
+    monkeypatch.setattr(Client, "fetch", fetch)
 
 
 @contextlib.contextmanager
@@ -169,12 +170,10 @@ def captured(pipe: io.BytesIO | None = None) -> t.Iterator[io.BytesIO]:
         stdout.detach()
 
 
-def wait_for_threads(before: set[threading.Thread]) -> None:
-    """Wait until no threads are left but those that there were before."""
-    for kind in (Ahead, Reply):  # the one starts the others
-        for thread in set(threading.enumerate()) - before:
-            if isinstance(thread, kind):
-                thread.join(60)
+def wait_for_threads(tap: TapInstantly | None, before: set[threading.Thread]) -> None:
+    """Wait until no threads are left but those that there were before a tap read."""
+    assert tap is not None
+    tap.scheduler.join(60)
     assert set(threading.enumerate()) <= before
 
 

@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 
-from tap_instantly import pacing, retrying
+from tap_instantly.api import rate_limit, retry
 from tap_instantly.sandbox import Sandbox
 from tests.conftest import Json, Output, catalog_of, sync
 
@@ -21,8 +21,8 @@ CANARY = "made-up-canary"
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither keep e-mails at their distance nor try anything again."""
-    monkeypatch.setattr(pacing, "LANES", {})
-    monkeypatch.setattr(retrying, "PATIENCE", 0.0)
+    monkeypatch.setattr(rate_limit, "ENDPOINT_LIMITS", {})
+    monkeypatch.setattr(retry, "MAX_TOTAL_WAIT", 0.0)
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from threading import Thread
 
 import pytest
 
-from tap_instantly.fan_out import FanOutStream
+from tap_instantly.reading.substream import SubstreamStream
 from tap_instantly.tap import TapInstantly
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_instantly.stream import InstantlyStream
+    from tap_instantly.reading.stream import InstantlyStream
     from tests.conftest import Json
 
 EXPLAINED = Path(__file__).parent / "drift" / "explained.json"
@@ -29,23 +29,25 @@ ONE = "1 unexplained, 0 explained"
 def documented(stream: InstantlyStream) -> Json:
     """Return what a document says of an endpoint that is just as the tap has it."""
     row = {"type": "object", "properties": stream.schema["properties"]}
-    names = {*dict(stream.parameters), *stream.paging("0")}
-    if stream.time_filter:
-        names |= {stream.time_filter.since, stream.time_filter.until}
-    if isinstance(stream, FanOutStream) and stream.sent_as:
-        names.add(stream.sent_as)
+    names = {*dict(stream.params)}
+    if stream.data_selector.is_paged:
+        names |= stream.paginator_class.page_params("0").keys()
+    if stream.datetime_filter:
+        names |= {stream.datetime_filter.start_param, stream.datetime_filter.end_param}
+    if isinstance(stream, SubstreamStream):
+        names |= {p.request_param for p in stream.parents if p.request_param}
     if stream.name == "warmup_analytics":
         day = {"type": "object", "additionalProperties": row}
         days = {"type": "object", "additionalProperties": day}
         answer = having(email_date_data=days, aggregate_data=day)
     else:
-        answer = {"type": "array", "items": row} if stream.answer.many else row
-    if stream.answer.at:
-        answer = having(**{stream.answer.at: answer})
-    if stream.answer.paged:
+        answer = {"type": "array", "items": row} if stream.data_selector.many else row
+    if stream.data_selector.field:
+        answer = having(**{stream.data_selector.field: answer})
+    if stream.data_selector.is_paged:
         answer["properties"]["next_starting_after"] = {"type": "string"}
     operation: Json = {"responses": {"200": of_json(answer)}}
-    if stream.method == "POST":
+    if stream.http_method == "POST":
         operation["requestBody"] = of_json(having(**{name: {} for name in names}))
     else:
         operation["parameters"] = [{"name": name, "in": "query"} for name in names]
@@ -72,7 +74,7 @@ DOCUMENT = json.dumps(
         "openapi": "3.1.0",
         "paths": {
             f"/api/v2{stream.path.replace('_id}', '}')}": {
-                stream.method.lower(): documented(stream)
+                stream.http_method.lower(): documented(stream)
             }
             for stream in STREAMS
         },

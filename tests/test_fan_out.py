@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
 import re
 import signal
 import subprocess
@@ -17,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from tap_instantly import pacing, retrying
-from tap_instantly.ahead import Ahead
-from tap_instantly.client import Client
-from tap_instantly.fan_out import FanOutStream
-from tap_instantly.pacing import Pacer
-from tap_instantly.records import fit
+from tap_instantly.api import rate_limit, retry
+from tap_instantly.api.client import Client
+from tap_instantly.api.rate_limit import RateLimiter
+from tap_instantly.reading.concurrency import PartitionScheduler
+from tap_instantly.reading.conversions import convert
+from tap_instantly.reading.substream import SubstreamStream
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.tap import TapInstantly
 from tests.conftest import (
@@ -39,9 +38,9 @@ from tests.conftest import (
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_instantly.pages import Page, Request
+    from tap_instantly.api.pages import Page, Request
+    from tap_instantly.reading.partition import RecordBatch, Source
     from tap_instantly.sandbox.server import Request as Seen
-    from tap_instantly.stream import InstantlyStream
 
 PREFIX = "/api/v2"
 IN_TIME = 30.0  # half of the shortest wait that is to be cut short
@@ -105,7 +104,7 @@ STAMPS = {
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no fault be passed over."""
-    monkeypatch.setattr(retrying, "PATIENCE", 0.0)
+    monkeypatch.setattr(retry, "MAX_TOTAL_WAIT", 0.0)
 
 
 @pytest.fixture
@@ -209,11 +208,12 @@ def test_what_is_stamped_fits() -> None:
     """It is put on rows that have been checked."""
     tap = TapInstantly(config={}, validate_config=False)
     for stream in tap.streams.values():
-        if isinstance(stream, FanOutStream) and stream.name != "leads":
+        if isinstance(stream, SubstreamStream) and stream.name != "leads":
             properties = stream.schema["properties"]
             for parent in stream.parents:
-                for field, value in {stream.stamp: "x", **parent.stamps}.items():
-                    assert fit(value, properties[field]) is value, stream.name
+                fields = {parent.partition_field: "x", **parent.extra_fields}
+                for field, value in fields.items():
+                    assert convert(value, properties[field]) is value, stream.name
 
 
 def test_parents_of_two_kinds(sandbox: Sandbox) -> None:
@@ -299,8 +299,8 @@ def test_a_fault_that_passes(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     """A child is asked about again, and stays in its place."""
-    monkeypatch.setattr(retrying, "PATIENCE", 300.0)
-    monkeypatch.setattr(retrying, "jittered", lambda _: 0.0)
+    monkeypatch.setattr(retry, "MAX_TOTAL_WAIT", 300.0)
+    monkeypatch.setattr(retry, "delay", lambda _: 0.0)
     rows = [row["id"] for row in sandbox.tables["campaigns"].rows]
     sandbox.fail(f"/{rows[4]}/sending-status", status, times=3)
     stream = "campaign_sending_status"
@@ -357,7 +357,7 @@ def shuffled(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     count = {"overtaken": 0}
 
     def answer(request: Request, usual: Callable[[], Page]) -> Page:
-        if not request.places:
+        if not request.path_params:
             return usual()
         with lock:
             partner = waiting.pop() if waiting else None
@@ -413,7 +413,7 @@ def test_as_many_are_under_way_as_may_be(
             if under_way == most:
                 are_all_there.set()
         try:
-            if request.places:  # all other requests are over before these begin
+            if request.path_params:  # all other requests are over before these begin
                 assert are_all_there.wait(60)
             return usual(self, request)
         finally:
@@ -425,18 +425,18 @@ def test_as_many_are_under_way_as_may_be(
     output = sync(sandbox, catalog=catalog_of(stream), max_concurrency=most)
     assert len(output.records(stream)) == 30
     assert largest == most
-    wait_for_threads(before)
+    wait_for_threads(output.tap, before)
 
 
 def test_emails_are_read_while_the_others_are(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What comes before them in the output does not keep them waiting."""
-    monkeypatch.setitem(pacing.LANES, "/emails", UNHURRIED)
+    monkeypatch.setitem(rate_limit.ENDPOINT_LIMITS, "/emails", UNHURRIED)
     is_far = threading.Event()
 
     def answer(request: Request, usual: Callable[[], Page]) -> Page:
-        if request.path == "/emails" and "starting_after" in request.parameters:
+        if request.path == "/emails" and "starting_after" in request.params:
             is_far.set()
         elif request.path != "/emails":
             assert is_far.wait(60)
@@ -456,7 +456,7 @@ def test_a_tap_that_reads_again(sandbox: Sandbox) -> None:
 
     def read() -> None:
         for _ in range(2):
-            tap.read_all()
+            tap.sync_all()
             sandbox.heal()
 
     with captured() as stdout:
@@ -476,39 +476,35 @@ def test_what_is_given_up_weighs_nothing(
     is_given_up = threading.Event()
     rows = [row["id"] for row in sandbox.tables["campaigns"].rows]
     sandbox.fail(f"/{rows[0]}/sending-status", 401)
-    usual_end = Ahead._drop  # noqa: SLF001 (when it is given up)
 
     def answer(request: Request, usual: Callable[[], Page]) -> Page:
         page = usual()
-        assert not request.places or is_given_up.wait(60)
+        assert not request.path_params or is_given_up.wait(60)
         return page
 
-    def drop(self: Ahead, stream: InstantlyStream) -> None:
-        usual_end(self, stream)
-        is_given_up.set()
+    def batches(self: PartitionScheduler, source: Source) -> Iterator[RecordBatch]:
+        try:
+            yield from usual_batches(self, source)
+        finally:
+            is_given_up.set()
 
     answer_with(monkeypatch, answer)
-    monkeypatch.setattr(Ahead, "_drop", drop)
+    usual_batches = PartitionScheduler.batches
+    monkeypatch.setattr(PartitionScheduler, "batches", batches)
     stream = "campaign_sending_status"
     tap = tap_of(sandbox, catalog=catalog_of(stream))
     with captured():
-        tap.read_all()
-    wait_for_threads(before)
-    assert tap.ahead is not None
-    held = tap.ahead._counts["held"]  # noqa: SLF001 (what weighs)
-    with contextlib.suppress(queue.Empty):
-        while True:
-            name, number = tap.ahead._events.get_nowait()  # noqa: SLF001 (the same)
-            held += number if name == "held" else 0
-    assert held == 0
+        tap.sync_all()
+    wait_for_threads(tap, before)
+    assert tap.scheduler.buffered_bytes == 0
 
 
 def test_threads_of_a_stream_that_fails(sandbox: Sandbox) -> None:
     """They end as well, and nothing more is asked."""
     before = set(threading.enumerate())
     sandbox.fail("/sending-status", 401, after=3)
-    sync(sandbox, catalog=catalog_of("campaign_sending_status"))
-    wait_for_threads(before)
+    output = sync(sandbox, catalog=catalog_of("campaign_sending_status"))
+    wait_for_threads(output.tap, before)
     asked = [path for path in paths(sandbox) if path.endswith("/sending-status")]
     assert len(asked) < 30
 
@@ -516,15 +512,15 @@ def test_threads_of_a_stream_that_fails(sandbox: Sandbox) -> None:
 def test_one_pacer(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every request keeps to the budget of the run, from whatever thread."""
     pacers, waits = [], []
-    usual = Pacer.wait
+    usual = RateLimiter.wait
 
-    def wait(self: Pacer, lane: str = "") -> None:
+    def wait(self: RateLimiter, lane: str = "") -> None:
         pacers.append(self)
         if not lane:
             waits.append(threading.current_thread().name)
         usual(self, lane)
 
-    monkeypatch.setattr(Pacer, "wait", wait)
+    monkeypatch.setattr(RateLimiter, "wait", wait)
     sync(sandbox, catalog=catalog_of("campaigns", "workspace", *OF_CAMPAIGNS))
     assert len(waits) == len(sandbox.requests)
     assert len(set(map(id, pacers))) == 1
@@ -538,7 +534,7 @@ def test_the_pacer_keeps_threads_at_their_distance(
     slept: list[float] = []
     monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
     monkeypatch.setattr(time, "sleep", slept.append)
-    pacer = Pacer(60)
+    pacer = RateLimiter(60)
 
     def hurry() -> None:
         for _ in range(2_000):
@@ -554,7 +550,7 @@ def test_the_pacer_keeps_threads_at_their_distance(
             thread.join()
     finally:
         sys.setswitchinterval(usual)
-    distance = 1 / pacing.MARGIN
+    distance = 1 / rate_limit.MARGIN
     assert sorted(slept) == pytest.approx([n * distance for n in range(1, 16_000)])
 
 
@@ -567,10 +563,10 @@ def test_a_stream_that_fails_makes_room(
     waiting = threading.Semaphore(0)
 
     def answer(request: Request, usual: Callable[[], Page]) -> Page:
-        if rows[0] in request.places.values():
+        if rows[0] in request.path_params.values():
             for _ in range(16):  # until there is no room for more
                 assert waiting.acquire(timeout=60)
-        elif request.places:
+        elif request.path_params:
             waiting.release()
             others.wait(60)
         elif request.path == "/workspaces/current":
@@ -590,10 +586,10 @@ def test_a_stream_that_fails_makes_room(
 
     ending = threading.Thread(target=end)
     ending.start()
-    sync(sandbox, catalog=catalog, max_concurrency=1)
+    output = sync(sandbox, catalog=catalog, max_concurrency=1)
     ending.join()
     assert meanwhile == [True]
-    wait_for_threads(before)
+    wait_for_threads(output.tap, before)
 
 
 # Addresses

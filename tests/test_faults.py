@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from tap_instantly import client
-from tap_instantly.retrying import retry_after
+from tap_instantly.api import client
+from tap_instantly.api.retry import retry_after
 from tap_instantly.sandbox import Sandbox
 from tests.conftest import Output, catalog_of, sync
 

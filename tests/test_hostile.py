@@ -99,13 +99,13 @@ def check_survived(
     config = {"api_key": KEY, "api_url": url, "max_requests_per_minute": UNHURRIED}
     with captured() as stdout:
         tap = TapInstantly(config=config, catalog=catalog_of(*HEART))
-        tap.read_all()
+        tap.sync_all()
     assert len(Server.requests) < MOST_REQUESTS
     check_records(Output(stdout.getvalue().decode()))
-    for name, tally in tap.tallies.items():
-        assert "unexpected" not in (tally.failure or ""), tally.failure
+    for name, stats in tap.stats.items():
+        assert "unexpected" not in (stats.failure or ""), stats.failure
         done = tap.state["bookmarks"].get(name, {}).get("replication_key_value")
-        assert done is None or tally.failure is None
+        assert done is None or stats.failure is None
     for record in caplog.records:
         assert not record.exc_info, record.exc_info
         if record.levelname != "DEBUG":
@@ -113,7 +113,7 @@ def check_survived(
             assert len(record.getMessage()) < 1_000
     told = stdout.getvalue().decode() + caplog.text
     assert not [part for part in PARTS if part in told]
-    return {name: tally.failure for name, tally in tap.tallies.items()}
+    return {name: stats.failure for name, stats in tap.stats.items()}
 
 
 def check_records(output: Output) -> None:

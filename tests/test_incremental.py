@@ -9,8 +9,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from tap_instantly.reading.stream import InstantlyStream
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.stream import InstantlyStream
 from tests.conftest import Json, sync
 
 if t.TYPE_CHECKING:

@@ -39,7 +39,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tap_instantly.ahead import Ahead, Reply
 from tap_instantly.sandbox import Sandbox, instants
 from tap_instantly.tap import TapInstantly
 from tests.conftest import HEART, UNHURRIED, Json, captured, catalog_of
@@ -300,12 +299,10 @@ class Machine(RuleBasedStateMachine):
         output = Output(tap, last if is_gentle else sys.maxsize)
         with self._disturbed(meanwhile, troubles), captured(output):
             try:
-                tap.read_all()
+                tap.sync_all()
             except SystemExit:  # the signal, which `invoke` answers like this
                 tap.state_writer.write_state(tap.state)
-            for thread in threading.enumerate():
-                if isinstance(thread, (Ahead, Reply)):
-                    thread.join()
+            tap.scheduler.join()
         lines = output.getvalue().decode().splitlines(keepends=True)
         is_cut = len(lines) > last
         if is_cut and not is_gentle:
@@ -316,7 +313,7 @@ class Machine(RuleBasedStateMachine):
             assert self.target.tables[stream][key] == row
         if is_cut:
             return state, set()
-        failed = {stream for stream, tally in tap.tallies.items() if tally.failure}
+        failed = {stream for stream, stats in tap.stats.items() if stats.failure}
         assert failed == self._doomed(troubles)
         for stream in PATHS.keys() - failed:
             assert due[stream] <= self.target.tables[stream].keys()

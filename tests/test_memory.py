@@ -16,8 +16,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from tap_instantly import pacing
-from tap_instantly.pacing import Pacer
+from tap_instantly.api import rate_limit
+from tap_instantly.api.rate_limit import RateLimiter
 from tests.conftest import HEART_FILE, sync, wait_for_threads
 
 if t.TYPE_CHECKING:
@@ -87,12 +87,11 @@ def test_nothing_is_left_open(
     if kind is not None:
         sandbox.fail("/lead-lists", t.cast("Kind", kind))
     threads = set(threading.enumerate())
-    sync(sandbox)
-    wait_for_threads(threads)
+    wait_for_threads(sync(sandbox).tap, threads)
     files = open_files(sandbox.port)
     for _ in range(100 if kind is None else 20):
-        sync(sandbox)
-    wait_for_threads(threads)
+        output = sync(sandbox)
+    wait_for_threads(output.tap, threads)
     assert len(open_files(sandbox.port)) <= len(files)
 
 
@@ -112,8 +111,8 @@ def test_pace(
         here.now = getattr(here, "now", 0.0) + seconds
 
     fake = SimpleNamespace(monotonic=lambda: getattr(here, "now", 0.0), sleep=sleep)
-    monkeypatch.setattr(pacing, "time", fake)
-    pacer = Pacer(per_minute)
+    monkeypatch.setattr(rate_limit, "time", fake)
+    pacer = RateLimiter(per_minute)
 
     def send(times: int) -> None:
         for _ in range(times):
@@ -145,14 +144,14 @@ def test_every_request_is_paced(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both streams and all retries pass through one pacer."""
-    passed: list[Pacer] = []
+    passed: list[RateLimiter] = []
 
-    def spy(self: Pacer, lane: str = "") -> None:
+    def spy(self: RateLimiter, lane: str = "") -> None:
         if not lane:
             passed.append(self)
 
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    monkeypatch.setattr(Pacer, "wait", spy)
+    monkeypatch.setattr(RateLimiter, "wait", spy)
     for kind in (503, "reset", "not-json"):
         sandbox.fail("/lead-labels", t.cast("Kind", kind), times=2)
     sync(sandbox)

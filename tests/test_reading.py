@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from tap_instantly import pacing, retrying
+from tap_instantly.api import rate_limit, retry
 from tap_instantly.sandbox import Sandbox, instants
 from tap_instantly.sandbox.data import NEWEST, Draw
 from tests.conftest import UNHURRIED, Json, Output, answer_with, catalog_of, sync
@@ -18,8 +18,8 @@ from tests.conftest import UNHURRIED, Json, Output, answer_with, catalog_of, syn
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tap_instantly.pages import Page
-    from tap_instantly.pages import Request as Asked
+    from tap_instantly.api.pages import Page
+    from tap_instantly.api.pages import Request as Asked
     from tap_instantly.sandbox.server import Request
 
 MINUTE = timedelta(minutes=1)
@@ -45,8 +45,8 @@ FIGURES = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let e-mails come as fast as all else, and let no fault be passed over."""
-    monkeypatch.setitem(pacing.LANES, "/emails", UNHURRIED)
-    monkeypatch.setattr(retrying, "PATIENCE", 0.0)
+    monkeypatch.setitem(rate_limit.ENDPOINT_LIMITS, "/emails", UNHURRIED)
+    monkeypatch.setattr(retry, "MAX_TOTAL_WAIT", 0.0)
 
 
 @pytest.fixture
@@ -133,10 +133,10 @@ def test_a_lead_that_comes_into_a_campaign_meanwhile(
     is_read = threading.Event()
 
     def answer(request: Asked, usual: Callable[[], Page]) -> Page:
-        if request.parameters.get("list_id"):
+        if request.params.get("list_id"):
             assert is_read.wait(60)
         page = usual()
-        if request.parameters.get("campaign") == campaign:
+        if request.params.get("campaign") == campaign:
             assert len(page.rows) < 100  # all that it has
             leads.edit(lead["id"], campaign=campaign)
             is_read.set()

@@ -7,7 +7,6 @@ import io
 import json
 import logging
 import re
-import threading
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 import requests
 from jsonschema import Draft202012Validator, FormatChecker
 
-from tap_instantly import pacing, retrying
+from tap_instantly.api import rate_limit, retry
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.sandbox.logs import CANARY_HEADER
 from tap_instantly.sandbox.orders import CANARY_PASSWORD
@@ -27,7 +26,7 @@ from tests.conftest import UNHURRIED, Json, Output, catalog_of, sync
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_instantly.fan_out import Parent
+    from tap_instantly.reading.substream import ParentStreamConfig
     from tap_instantly.sandbox.server import Request
 
 PREFIX = "/api/v2"
@@ -125,12 +124,12 @@ class Stream(t.Protocol):
 
     name: str
     path: str
-    method: str
-    scope: str
+    http_method: str
+    required_scope: str
     primary_keys: tuple[str, ...]
     replication_key: object  # a property of the SDK's where there is none
-    is_edited: bool
-    never_emitted: tuple[str, ...]
+    full_table_by_default: bool
+    secret_fields: tuple[str, ...]
     selected_by_default: bool
 
 
@@ -215,11 +214,10 @@ def refusals(sandbox: Sandbox) -> str:
 def run(sandbox: Sandbox, catalog: Json) -> Run:
     """Read what a catalog selects."""
     sandbox.requests.clear()
-    before = set(threading.enumerate())
     with logged() as log, unhurried():
         output = sync(sandbox, catalog=catalog)
-        for thread in set(threading.enumerate()) - before:
-            thread.join(60)
+        assert output.tap is not None
+        output.tap.scheduler.join(60)
     return Run(output, log.getvalue(), list(sandbox.requests))
 
 
@@ -227,8 +225,8 @@ def run(sandbox: Sandbox, catalog: Json) -> Run:
 def unhurried() -> Iterator[None]:
     """Let e-mails come as fast as all else, and let no fault be passed over."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retrying, "PATIENCE", 0.0)
-        patch.setitem(pacing.LANES, "/emails", UNHURRIED)
+        patch.setattr(retry, "MAX_TOTAL_WAIT", 0.0)
+        patch.setitem(rate_limit.ENDPOINT_LIMITS, "/emails", UNHURRIED)
         yield
 
 
@@ -250,13 +248,13 @@ def logged() -> Iterator[io.StringIO]:
 
 def parents_of(stream: Stream) -> set[Stream]:
     """Return the streams whose rows it asks about."""
-    parents: tuple[Parent, ...] = getattr(stream, "parents", ())
+    parents: tuple[ParentStreamConfig, ...] = getattr(stream, "parents", ())
     return {t.cast("Stream", parent.stream) for parent in parents}
 
 
 def endpoint_of(stream: Stream) -> str:
     """Return a stream's entry in `READS`."""
-    return f"{stream.method} " + re.sub(r"\{\w+\}", "{}", stream.path)
+    return f"{stream.http_method} " + re.sub(r"\{\w+\}", "{}", stream.path)
 
 
 def pattern_of(endpoint: str) -> re.Pattern[str]:
@@ -279,7 +277,7 @@ def test_what_may_be_sent_is_what_the_streams_ask() -> None:
     """The list above is complete, and has nothing that no stream needs."""
     assert sorted(READS) == sorted(map(endpoint_of, ALL))
     for stream in ALL:
-        assert stream.scope == READS[endpoint_of(stream)]
+        assert stream.required_scope == READS[endpoint_of(stream)]
 
 
 @EVERY_STREAM
@@ -343,7 +341,7 @@ def test_bookmark(stream: Stream, read: Reader) -> None:
     """It is the latest value of the replication key, whatever the order was."""
     output = read(stream).output
     key = stream.replication_key
-    if not isinstance(key, str) or stream.is_edited:
+    if not isinstance(key, str) or stream.full_table_by_default:
         assert output.bookmark(stream.name) is None
     else:
         values = [record[key] for record in output.records(stream.name)]
@@ -436,7 +434,7 @@ def test_its_schema_is_described(stream: Stream, read: Reader) -> None:
 def test_its_schema_has_no_secrets(stream: Stream, read: Reader) -> None:
     """What is never emitted cannot be selected."""
     [message] = read(stream).output.of("SCHEMA")
-    assert not {*stream.never_emitted} & message["schema"]["properties"].keys()
+    assert not {*stream.secret_fields} & message["schema"]["properties"].keys()
 
 
 ROW = re.compile(r"^\| `(\w+)` \|(.*)\|(.*)\|(.*)\|(.*)\|$", re.MULTILINE)
@@ -461,8 +459,10 @@ def test_the_readme_is_right(stream: Stream, documented: dict[str, list[str]]) -
     """Its row says what the stream does."""
     key = stream.replication_key
     assert documented[stream.name] == [
-        f"`{stream.method} {stream.path}`",
+        f"`{stream.http_method} {stream.path}`",
         ", ".join(f"`{name}`" for name in stream.primary_keys),
-        f"`{key}`" if isinstance(key, str) and not stream.is_edited else "\u2013",
+        f"`{key}`"
+        if isinstance(key, str) and not stream.full_table_by_default
+        else "\u2013",
         "yes" if stream.selected_by_default else "no",
     ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import typing as t
+from dataclasses import replace
 
-from tap_instantly.fan_out import FanOutStream, Parent
-from tap_instantly.incremental import TimeFilter
-from tap_instantly.pages import ARRAY, OBJECT, Page, read_map
-from tap_instantly.stream import InstantlyStream
+from tap_instantly.api.pages import ARRAY, OBJECT, get_map
+from tap_instantly.incremental import DatetimeFilter
+from tap_instantly.reading.stream import InstantlyStream
+from tap_instantly.reading.substream import ParentStreamConfig, SubstreamStream
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -16,7 +17,8 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from tap_instantly.stream import Question
+    from tap_instantly.api.pages import Page
+    from tap_instantly.reading.partition import Partition
 
 HEALTH = ("health_score", "health_score_label")
 PASSWORDS = ("imap_password", "smtp_password", "password", "app_password")
@@ -27,18 +29,17 @@ class AccountsStream(InstantlyStream):
 
     name = "accounts"
     path = "/accounts"
-    scope = "accounts:read"
+    required_scope = "accounts:read"
     primary_keys = ("email",)
     replication_key = "timestamp_updated"
-    parameters = (("include_tags", "true"),)
-    never_emitted = PASSWORDS
+    params = (("include_tags", "true"),)
+    secret_fields = PASSWORDS
 
 
-class PerAccountStream(FanOutStream):
+class PerAccountStream(SubstreamStream):
     """A stream that is given for one mailbox, or some, at a time."""
 
-    parents = (Parent(AccountsStream, key="email"),)
-    stamp = "email"
+    parents = (ParentStreamConfig(AccountsStream, "email", key="email"),)
 
 
 class AccountDetailsStream(PerAccountStream):
@@ -46,26 +47,32 @@ class AccountDetailsStream(PerAccountStream):
 
     name = "account_details"
     path = "/accounts/{email}"
-    scope = "accounts:read"
+    required_scope = "accounts:read"
     primary_keys = ("email",)
     replication_key = "timestamp_updated"
-    answer = OBJECT
-    never_emitted = PASSWORDS
+    data_selector = OBJECT
+    secret_fields = PASSWORDS
 
 
-class AccountAnalyticsDailyStream(PerAccountStream):
+class AccountAnalyticsDailyStream(SubstreamStream):
     """What a mailbox has done on a day."""
 
     name = "account_analytics_daily"
     path = "/accounts/analytics/daily"
-    scope = "accounts:read"
+    required_scope = "accounts:read"
     primary_keys = ("date", "email_account")
     replication_key = "date"
-    answer = ARRAY
-    time_filter = TimeFilter("start_date", "end_date", longest=31)
-    stamp = "email_account"
-    sent_as = "emails"
-    batch = 200
+    data_selector = ARRAY
+    datetime_filter = DatetimeFilter("start_date", "end_date", step=31)
+    parents = (
+        ParentStreamConfig(
+            AccountsStream,
+            "email_account",
+            key="email",
+            request_param="emails",
+            group_size=200,
+        ),
+    )
     selected_by_default = True
 
 
@@ -74,39 +81,57 @@ class AccountCampaignMappingsStream(PerAccountStream):
 
     name = "account_campaign_mappings"
     path = "/account-campaign-mappings/{email}"
-    scope = "account_campaign_mappings:read"
+    required_scope = "account_campaign_mappings:read"
     primary_keys = ("email", "campaign_id")
-    dated_by = None  # not the campaign's `timestamp_created`, which the row has
+    created_key = None  # not the campaign's `timestamp_created`, which the row has
 
 
-class WarmupAnalyticsStream(PerAccountStream):
+class WarmupAnalyticsStream(SubstreamStream):
     """How the warm-up of a mailbox has gone on a day."""
 
     name = "warmup_analytics"
     path = "/accounts/warmup-analytics"
-    method = "POST"
-    scope = "accounts:read"
+    http_method = "POST"
+    required_scope = "accounts:read"
     primary_keys = ("email", "date")
     replication_key = "date"
-    answer = OBJECT
-    is_forgotten = True
-    sent_as = "emails"
-    batch = 100
+    data_selector = OBJECT
+    limited_retention = True
+    parents = (
+        ParentStreamConfig(
+            AccountsStream,
+            "email",
+            key="email",
+            request_param="emails",
+            group_size=100,
+        ),
+    )
     selected_by_default = True
 
     @override
-    def unfold(self, page: Page, question: Question, cursor: str | None) -> Page:
+    def transform_page(
+        self, page: Page, partition: Partition, cursor: str | None
+    ) -> Page:
         """Make rows of two maps: one by mailbox and day, one by mailbox."""
         (maps,) = page.rows
-        daily = read_map(maps, "email_date_data", is_required=True)
-        aggregate = read_map(maps, "aggregate_data")
+        daily = get_map(maps, "email_date_data", is_required=True)
+        aggregate = get_map(maps, "aggregate_data")
         rows = []
         for email in daily:
-            whole = read_map(aggregate, email)
+            whole = get_map(aggregate, email)
             health = {name: whole.get(name) for name in HEALTH}
-            days = read_map(daily, email)
+            days = get_map(daily, email)
             rows += [
-                read_map(days, day) | health | {"email": email, "date": day}
+                get_map(days, day) | health | {"email": email, "date": day}
                 for day in days
             ]
-        return Page(rows)
+        return replace(page, rows=rows)
+
+
+STREAMS = (
+    AccountsStream,
+    AccountDetailsStream,
+    AccountAnalyticsDailyStream,
+    AccountCampaignMappingsStream,
+    WarmupAnalyticsStream,
+)

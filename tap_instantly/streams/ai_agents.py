@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tap_instantly.fan_out import FanOutStream, Parent
-from tap_instantly.incremental import TimeFilter
-from tap_instantly.pages import ARRAY, ITEMS, OBJECT, Answer
-from tap_instantly.stream import InstantlyStream
+from tap_instantly.api.pages import ARRAY, ITEMS, OBJECT, RecordSelector
+from tap_instantly.incremental import DatetimeFilter
+from tap_instantly.reading.stream import InstantlyStream
+from tap_instantly.reading.substream import ParentStreamConfig, SubstreamStream
 
 
 class AIAgentsStream(InstantlyStream):
@@ -15,44 +15,44 @@ class AIAgentsStream(InstantlyStream):
 
     name = "ai_agents"
     path = "/ai-agents"
-    scope = "ai_agents:read"
+    required_scope = "ai_agents:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
     selected_by_default = False
 
 
-class PerAgentStream(FanOutStream):
-    """A stream that is given for one agent, or some, at a time."""
-
-    parents = (Parent(AIAgentsStream),)
-    stamp = "agent_id"
-
-
-class PerSalesAgentStream(PerAgentStream):
+class PerSalesAgentStream(SubstreamStream):
     """A stream that is given for one sales agent at a time."""
 
     parents = (
-        Parent(AIAgentsStream, types=frozenset({"2", "4", "7", "8", "9", "10"})),
+        ParentStreamConfig(
+            AIAgentsStream,
+            "agent_id",
+            types=frozenset({"2", "4", "7", "8", "9", "10"}),
+        ),
     )
 
 
-class PerInboxManagerStream(PerAgentStream):
+class PerInboxManagerStream(SubstreamStream):
     """A stream that is given for one inbox manager at a time."""
 
-    parents = (Parent(AIAgentsStream, types=frozenset({"1"})),)
+    parents = (ParentStreamConfig(AIAgentsStream, "agent_id", types=frozenset({"1"})),)
 
 
-class AIAgentAnalyticsStream(PerAgentStream):
+class AIAgentAnalyticsStream(SubstreamStream):
     """What an agent has reached."""
 
     name = "ai_agent_analytics"
     path = "/ai-agents/analytics"
-    method = "POST"
-    scope = "ai_agents:read"
+    http_method = "POST"
+    required_scope = "ai_agents:read"
     primary_keys = ("agent_id",)
-    answer = Answer("analytics")
-    sent_as = "agent_ids"
-    batch = 100
+    data_selector = RecordSelector("analytics")
+    parents = (
+        ParentStreamConfig(
+            AIAgentsStream, "agent_id", request_param="agent_ids", group_size=100
+        ),
+    )
 
 
 class AISalesAgentsStream(PerSalesAgentStream):
@@ -60,10 +60,10 @@ class AISalesAgentsStream(PerSalesAgentStream):
 
     name = "ai_sales_agents"
     path = "/ai-agents/sales/{agent_id}"
-    scope = "ai_sdr:read"
+    required_scope = "ai_sdr:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
-    answer = OBJECT
+    data_selector = OBJECT
 
 
 class AISalesAgentActivitiesStream(PerSalesAgentStream):
@@ -71,7 +71,7 @@ class AISalesAgentActivitiesStream(PerSalesAgentStream):
 
     name = "ai_sales_agent_activities"
     path = "/ai-agents/sales/{agent_id}/activities"
-    scope = "ai_sdr:read"
+    required_scope = "ai_sdr:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
 
@@ -81,9 +81,9 @@ class AISalesAgentAnalyticsStream(PerSalesAgentStream):
 
     name = "ai_sales_agent_analytics"
     path = "/ai-agents/sales/{agent_id}/analytics"
-    scope = "ai_sdr:read"
+    required_scope = "ai_sdr:read"
     primary_keys = ("agent_id",)
-    answer = OBJECT
+    data_selector = OBJECT
 
 
 class AISalesAgentOpportunitiesStream(PerSalesAgentStream):
@@ -91,9 +91,9 @@ class AISalesAgentOpportunitiesStream(PerSalesAgentStream):
 
     name = "ai_sales_agent_opportunities"
     path = "/ai-agents/sales/{agent_id}/opportunities/summary"
-    scope = "ai_sdr:read"
+    required_scope = "ai_sdr:read"
     primary_keys = ("agent_id",)
-    answer = OBJECT
+    data_selector = OBJECT
 
 
 class AISalesAgentLeadActivitySummaryStream(PerSalesAgentStream):
@@ -101,9 +101,9 @@ class AISalesAgentLeadActivitySummaryStream(PerSalesAgentStream):
 
     name = "ai_sales_agent_lead_activity_summary"
     path = "/ai-agents/sales/{agent_id}/leads/activity/summary"
-    scope = "ai_sdr:read"
+    required_scope = "ai_sdr:read"
     primary_keys = ("agent_id",)
-    answer = OBJECT
+    data_selector = OBJECT
 
 
 class AISalesAgentLeadActivityStream(PerSalesAgentStream):
@@ -111,7 +111,7 @@ class AISalesAgentLeadActivityStream(PerSalesAgentStream):
 
     name = "ai_sales_agent_lead_activity"
     path = "/ai-agents/sales/{agent_id}/leads/activity"
-    scope = "ai_sdr:read"
+    required_scope = "ai_sdr:read"
     primary_keys = ("agent_id", "email")
 
 
@@ -120,9 +120,9 @@ class AISalesAgentGuidanceRulesStream(PerSalesAgentStream):
 
     name = "ai_sales_agent_guidance_rules"
     path = "/ai-agents/sales/{agent_id}/guidance-rules"
-    scope = "ai_sdr:read"
+    required_scope = "ai_sdr:read"
     primary_keys = ("agent_id", "id")
-    answer = ITEMS
+    data_selector = ITEMS
 
 
 class AIInboxManagersStream(PerInboxManagerStream):
@@ -130,11 +130,11 @@ class AIInboxManagersStream(PerInboxManagerStream):
 
     name = "ai_inbox_managers"
     path = "/ai-agents/inbox-manager/{agent_id}"
-    scope = "ai_agents:read"
+    required_scope = "ai_agents:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
-    answer = OBJECT
-    parameters = (("with_metadata", "true"),)
+    data_selector = OBJECT
+    params = (("with_metadata", "true"),)
 
 
 class AIInboxManagerGuidancesStream(PerInboxManagerStream):
@@ -142,7 +142,7 @@ class AIInboxManagerGuidancesStream(PerInboxManagerStream):
 
     name = "ai_inbox_manager_guidances"
     path = "/ai-agents/inbox-manager/{agent_id}/guidances"
-    scope = "ai_agent_guidances:read"
+    required_scope = "ai_agent_guidances:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
 
@@ -152,10 +152,10 @@ class AIInboxManagerRepliesStream(PerInboxManagerStream):
 
     name = "ai_inbox_manager_replies"
     path = "/ai-agents/inbox-manager/{agent_id}/replies"
-    scope = "ai_sdr_replies:read"
+    required_scope = "ai_sdr_replies:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    lookback = timedelta(days=7)
+    lookback_window = timedelta(days=7)
 
 
 class AIInboxManagerActivityStream(PerInboxManagerStream):
@@ -163,10 +163,10 @@ class AIInboxManagerActivityStream(PerInboxManagerStream):
 
     name = "ai_inbox_manager_activity"
     path = "/ai-agents/inbox-manager/{agent_id}/analytics/activity"
-    scope = "ai_inbox_manager_analytics:read"
+    required_scope = "ai_inbox_manager_analytics:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    lookback = timedelta(days=7)
+    lookback_window = timedelta(days=7)
 
 
 class AIInboxManagerSummaryStream(PerInboxManagerStream):
@@ -174,9 +174,9 @@ class AIInboxManagerSummaryStream(PerInboxManagerStream):
 
     name = "ai_inbox_manager_summary"
     path = "/ai-agents/inbox-manager/{agent_id}/analytics/summary"
-    scope = "ai_inbox_manager_analytics:read"
+    required_scope = "ai_inbox_manager_analytics:read"
     primary_keys = ("agent_id",)
-    answer = OBJECT
+    data_selector = OBJECT
 
 
 class AIInboxManagerDailyStream(PerInboxManagerStream):
@@ -184,11 +184,11 @@ class AIInboxManagerDailyStream(PerInboxManagerStream):
 
     name = "ai_inbox_manager_daily"
     path = "/ai-agents/inbox-manager/{agent_id}/analytics/summary-by-date"
-    scope = "ai_inbox_manager_analytics:read"
+    required_scope = "ai_inbox_manager_analytics:read"
     primary_keys = ("agent_id", "date")
     replication_key = "date"
-    answer = ARRAY
-    time_filter = TimeFilter("from", "to")
+    data_selector = ARRAY
+    datetime_filter = DatetimeFilter("from", "to")
 
 
 class AILeadFinderAgentsStream(InstantlyStream):
@@ -196,16 +196,16 @@ class AILeadFinderAgentsStream(InstantlyStream):
 
     name = "ai_lead_finder_agents"
     path = "/ai-agents/lead-finder"
-    scope = "ai_agents:read"
+    required_scope = "ai_agents:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
     selected_by_default = False
 
 
-class PerLeadFinderStream(PerAgentStream):
+class PerLeadFinderStream(SubstreamStream):
     """A stream that is given for one lead finder at a time."""
 
-    parents = (Parent(AILeadFinderAgentsStream),)
+    parents = (ParentStreamConfig(AILeadFinderAgentsStream, "agent_id"),)
 
 
 class AILeadFinderStatsStream(PerLeadFinderStream):
@@ -213,9 +213,9 @@ class AILeadFinderStatsStream(PerLeadFinderStream):
 
     name = "ai_lead_finder_stats"
     path = "/ai-agents/lead-finder/{agent_id}/stats"
-    scope = "ai_agents:read"
+    required_scope = "ai_agents:read"
     primary_keys = ("agent_id",)
-    answer = OBJECT
+    data_selector = OBJECT
 
 
 class AILeadFinderActivitiesStream(PerLeadFinderStream):
@@ -223,10 +223,10 @@ class AILeadFinderActivitiesStream(PerLeadFinderStream):
 
     name = "ai_lead_finder_activities"
     path = "/ai-agents/lead-finder/{agent_id}/activities"
-    scope = "ai_agents:read"
+    required_scope = "ai_agents:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    lookback = timedelta(days=1)
+    lookback_window = timedelta(days=1)
 
 
 class AIDeliverabilityAgentStream(InstantlyStream):
@@ -234,18 +234,42 @@ class AIDeliverabilityAgentStream(InstantlyStream):
 
     name = "ai_deliverability_agent"
     path = "/ai-agents/deliverability"
-    scope = "ai_agents:read"
+    required_scope = "ai_agents:read"
     primary_keys = ("id",)
-    answer = Answer("agent", many=False)
+    data_selector = RecordSelector("agent", many=False)
     selected_by_default = False
 
 
-class AIDeliverabilityFeedItemsStream(PerAgentStream):
+class AIDeliverabilityFeedItemsStream(SubstreamStream):
     """What that agent has found, and what is to be done."""
 
     name = "ai_deliverability_feed_items"
     path = "/ai-agents/deliverability/{agent_id}/feed-items"
-    scope = "ai_agents:read"
+    required_scope = "ai_agents:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
-    parents = (Parent(AIDeliverabilityAgentStream),)
+    parents = (ParentStreamConfig(AIDeliverabilityAgentStream, "agent_id"),)
+
+
+STREAMS = (
+    AIAgentsStream,
+    AIAgentAnalyticsStream,
+    AISalesAgentsStream,
+    AISalesAgentActivitiesStream,
+    AISalesAgentAnalyticsStream,
+    AISalesAgentOpportunitiesStream,
+    AISalesAgentLeadActivitySummaryStream,
+    AISalesAgentLeadActivityStream,
+    AISalesAgentGuidanceRulesStream,
+    AIInboxManagersStream,
+    AIInboxManagerGuidancesStream,
+    AIInboxManagerRepliesStream,
+    AIInboxManagerActivityStream,
+    AIInboxManagerSummaryStream,
+    AIInboxManagerDailyStream,
+    AILeadFinderAgentsStream,
+    AILeadFinderStatsStream,
+    AILeadFinderActivitiesStream,
+    AIDeliverabilityAgentStream,
+    AIDeliverabilityFeedItemsStream,
+)

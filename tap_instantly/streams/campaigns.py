@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tap_instantly.fan_out import FanOutStream, Parent
-from tap_instantly.incremental import TimeFilter
-from tap_instantly.pages import ARRAY, OBJECT
-from tap_instantly.stream import InstantlyStream
+from tap_instantly.api.pages import ARRAY, OBJECT
+from tap_instantly.incremental import DatetimeFilter
+from tap_instantly.reading.stream import InstantlyStream
+from tap_instantly.reading.substream import ParentStreamConfig, SubstreamStream
 
 
 class CampaignsStream(InstantlyStream):
@@ -13,16 +13,14 @@ class CampaignsStream(InstantlyStream):
 
     name = "campaigns"
     path = "/campaigns"
-    scope = "campaigns:read"
+    required_scope = "campaigns:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
 
 
-class PerCampaignStream(FanOutStream):
-    """A stream that is given for one campaign at a time."""
-
-    parents = (Parent(CampaignsStream),)
-    stamp = "campaign_id"
+BY_CAMPAIGN_ID = (
+    ParentStreamConfig(CampaignsStream, "campaign_id", request_param="campaign_id"),
+)
 
 
 class CampaignAnalyticsStream(InstantlyStream):
@@ -30,53 +28,64 @@ class CampaignAnalyticsStream(InstantlyStream):
 
     name = "campaign_analytics"
     path = "/campaigns/analytics"
-    scope = "campaigns:read"
+    required_scope = "campaigns:read"
     primary_keys = ("campaign_id",)
-    answer = ARRAY
+    data_selector = ARRAY
 
 
-class CampaignAnalyticsOverviewStream(PerCampaignStream):
+class CampaignAnalyticsOverviewStream(SubstreamStream):
     """What a campaign has come to, with the meetings and sales."""
 
     name = "campaign_analytics_overview"
     path = "/campaigns/analytics/overview"
-    scope = "campaigns:read"
+    required_scope = "campaigns:read"
     primary_keys = ("campaign_id",)
-    answer = OBJECT
-    sent_as = "id"
+    data_selector = OBJECT
+    parents = (ParentStreamConfig(CampaignsStream, "campaign_id", request_param="id"),)
 
 
-class CampaignAnalyticsDailyStream(PerCampaignStream):
+class CampaignAnalyticsDailyStream(SubstreamStream):
     """What a campaign has done on a day."""
 
     name = "campaign_analytics_daily"
     path = "/campaigns/analytics/daily"
-    scope = "campaigns:read"
+    required_scope = "campaigns:read"
     primary_keys = ("campaign_id", "date")
     replication_key = "date"
-    answer = ARRAY
-    time_filter = TimeFilter("start_date", "end_date")
-    sent_as = "campaign_id"
+    data_selector = ARRAY
+    datetime_filter = DatetimeFilter("start_date", "end_date")
+    parents = BY_CAMPAIGN_ID
 
 
-class CampaignAnalyticsStepsStream(PerCampaignStream):
+class CampaignAnalyticsStepsStream(SubstreamStream):
     """What each variant of each step of a campaign has come to."""
 
     name = "campaign_analytics_steps"
     path = "/campaigns/analytics/steps"
-    scope = "campaigns:read"
+    required_scope = "campaigns:read"
     primary_keys = ("campaign_id", "step", "variant")
-    answer = ARRAY
-    parameters = (("include_opportunities_count", "true"),)
-    sent_as = "campaign_id"
+    data_selector = ARRAY
+    params = (("include_opportunities_count", "true"),)
+    parents = BY_CAMPAIGN_ID
     blank_keys = ("step", "variant")
 
 
-class CampaignSendingStatusStream(PerCampaignStream):
+class CampaignSendingStatusStream(SubstreamStream):
     """Why a campaign sends, or does not."""
 
     name = "campaign_sending_status"
     path = "/campaigns/{campaign_id}/sending-status"
-    scope = "campaigns:read"
+    required_scope = "campaigns:read"
     primary_keys = ("campaign_id",)
-    answer = OBJECT
+    data_selector = OBJECT
+    parents = (ParentStreamConfig(CampaignsStream, "campaign_id"),)
+
+
+STREAMS = (
+    CampaignsStream,
+    CampaignAnalyticsStream,
+    CampaignAnalyticsOverviewStream,
+    CampaignAnalyticsDailyStream,
+    CampaignAnalyticsStepsStream,
+    CampaignSendingStatusStream,
+)

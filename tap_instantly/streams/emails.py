@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tap_instantly.incremental import TimeFilter
-from tap_instantly.stream import InstantlyStream
+from tap_instantly.incremental import MILLISECOND, DatetimeFilter
+from tap_instantly.reading.stream import InstantlyStream
 
 
 class EmailsStream(InstantlyStream):
@@ -13,12 +13,15 @@ class EmailsStream(InstantlyStream):
 
     name = "emails"
     path = "/emails"
-    scope = "emails:read"
+    required_scope = "emails:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    parameters = (("sort_order", "asc"),)
-    time_filter = TimeFilter(
-        "min_timestamp_created", "max_timestamp_created", by_day=False
+    params = (("sort_order", "asc"),)
+    datetime_filter = DatetimeFilter(
+        "min_timestamp_created", "max_timestamp_created", MILLISECOND
     )
-    lookback = timedelta(minutes=2)
-    is_resumable = True
+    lookback_window = timedelta(minutes=2)
+    checkpoints_in_order = True
+
+
+STREAMS = (EmailsStream,)

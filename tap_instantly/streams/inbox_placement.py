@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tap_instantly.fan_out import FanOutStream, Parent
-from tap_instantly.incremental import TimeFilter
-from tap_instantly.pages import ARRAY
-from tap_instantly.stream import InstantlyStream
+from tap_instantly.api.pages import ARRAY
+from tap_instantly.incremental import DatetimeFilter
+from tap_instantly.reading.stream import InstantlyStream
+from tap_instantly.reading.substream import ParentStreamConfig, SubstreamStream
 
 
 class InboxPlacementTestsStream(InstantlyStream):
@@ -15,18 +15,16 @@ class InboxPlacementTestsStream(InstantlyStream):
 
     name = "inbox_placement_tests"
     path = "/inbox-placement-tests"
-    scope = "inbox_placement_tests:read"
+    required_scope = "inbox_placement_tests:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    is_edited = True
+    full_table_by_default = True
     selected_by_default = False
 
 
-class PerTestStream(FanOutStream):
-    """A stream that is given for one test at a time."""
-
-    parents = (Parent(InboxPlacementTestsStream),)
-    stamp = "test_id"
+BY_TEST_ID = (
+    ParentStreamConfig(InboxPlacementTestsStream, "test_id", request_param="test_id"),
+)
 
 
 class InboxPlacementESPOptionsStream(InstantlyStream):
@@ -34,70 +32,87 @@ class InboxPlacementESPOptionsStream(InstantlyStream):
 
     name = "inbox_placement_esp_options"
     path = "/inbox-placement-tests/email-service-provider-options"
-    scope = "inbox_placement_tests:read"
+    required_scope = "inbox_placement_tests:read"
     primary_keys = ("region", "sub_region", "type", "esp")
-    answer = ARRAY
+    data_selector = ARRAY
     selected_by_default = False
 
 
-class InboxPlacementAnalyticsStream(PerTestStream):
+class InboxPlacementAnalyticsStream(SubstreamStream):
     """Where each e-mail of a test has landed."""
 
     name = "inbox_placement_analytics"
     path = "/inbox-placement-analytics"
-    scope = "inbox_placement_analytics:read"
+    required_scope = "inbox_placement_analytics:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    time_filter = TimeFilter("date_from", "date_to")
-    lookback = timedelta(days=7)
-    sent_as = "test_id"
+    datetime_filter = DatetimeFilter("date_from", "date_to")
+    lookback_window = timedelta(days=7)
+    parents = BY_TEST_ID
 
 
-class InboxPlacementStatsByTestStream(PerTestStream):
+class InboxPlacementStatsByTestStream(SubstreamStream):
     """Where the e-mails of a test have landed, counted."""
 
     name = "inbox_placement_stats_by_test"
     path = "/inbox-placement-analytics/stats-by-test-id"
-    method = "POST"
-    scope = "inbox_placement_analytics:read"
+    http_method = "POST"
+    required_scope = "inbox_placement_analytics:read"
     primary_keys = ("test_id",)
-    answer = ARRAY
-    sent_as = "test_ids"
-    batch = 100
+    data_selector = ARRAY
+    parents = (
+        ParentStreamConfig(
+            InboxPlacementTestsStream,
+            "test_id",
+            request_param="test_ids",
+            group_size=100,
+        ),
+    )
 
 
-class InboxPlacementDeliverabilityInsightsStream(PerTestStream):
+class InboxPlacementDeliverabilityInsightsStream(SubstreamStream):
     """Where the e-mails of a test have landed, by the providers at both ends."""
 
     name = "inbox_placement_deliverability_insights"
     path = "/inbox-placement-analytics/deliverability-insights"
-    method = "POST"
-    scope = "inbox_placement_analytics:read"
+    http_method = "POST"
+    required_scope = "inbox_placement_analytics:read"
     primary_keys = ("test_id", "sender_esp", "recipient_esp")
-    answer = ARRAY
-    sent_as = "test_id"
+    data_selector = ARRAY
+    parents = BY_TEST_ID
 
 
-class InboxPlacementStatsByDateStream(PerTestStream):
+class InboxPlacementStatsByDateStream(SubstreamStream):
     """Where the e-mails of a test have landed, by day."""
 
     name = "inbox_placement_stats_by_date"
     path = "/inbox-placement-analytics/stats-by-date"
-    method = "POST"
-    scope = "inbox_placement_analytics:read"
+    http_method = "POST"
+    required_scope = "inbox_placement_analytics:read"
     primary_keys = ("test_id", "timestamp_created_date")
-    answer = ARRAY
-    sent_as = "test_id"
+    data_selector = ARRAY
+    parents = BY_TEST_ID
 
 
-class InboxPlacementReportsStream(PerTestStream):
+class InboxPlacementReportsStream(SubstreamStream):
     """Spam filters' and block lists' opinion of a test's sender."""
 
     name = "inbox_placement_reports"
     path = "/inbox-placement-reports"
-    scope = "inbox_placement_reports:read"
+    required_scope = "inbox_placement_reports:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    time_filter = TimeFilter("date_from", "date_to")
-    lookback = timedelta(days=7)
-    sent_as = "test_id"
+    datetime_filter = DatetimeFilter("date_from", "date_to")
+    lookback_window = timedelta(days=7)
+    parents = BY_TEST_ID
+
+
+STREAMS = (
+    InboxPlacementTestsStream,
+    InboxPlacementESPOptionsStream,
+    InboxPlacementAnalyticsStream,
+    InboxPlacementStatsByTestStream,
+    InboxPlacementDeliverabilityInsightsStream,
+    InboxPlacementStatsByDateStream,
+    InboxPlacementReportsStream,
+)

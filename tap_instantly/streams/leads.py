@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 import typing as t
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from singer_sdk.exceptions import SingerSDKError
 
-from tap_instantly.fan_out import FanOutStream, Parent
-from tap_instantly.pages import OBJECT
-from tap_instantly.stream import InstantlyStream, Question
+from tap_instantly.api.pages import OBJECT
+from tap_instantly.incremental import parse_timestamp
+from tap_instantly.reading.partition import Partition
+from tap_instantly.reading.stream import InstantlyStream
+from tap_instantly.reading.substream import ParentStreamConfig, SubstreamStream
 from tap_instantly.streams.campaigns import CampaignsStream
 
 if sys.version_info >= (3, 12):
@@ -19,13 +22,12 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from singer_sdk.helpers.types import Record
 
-    from tap_instantly.incremental import Window
-    from tap_instantly.pages import Page
-    from tap_instantly.pagination import Sheet
+    from tap_instantly.incremental import TimeWindow
+    from tap_instantly.reading.stream import ParentKeysByStream
 
 
 class LeadLabelsStream(InstantlyStream):
@@ -33,7 +35,7 @@ class LeadLabelsStream(InstantlyStream):
 
     name = "lead_labels"
     path = "/lead-labels"
-    scope = "lead-labels:read"
+    required_scope = "lead-labels:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
 
@@ -43,97 +45,111 @@ class LeadListsStream(InstantlyStream):
 
     name = "lead_lists"
     path = "/lead-lists"
-    scope = "lead_lists:read"  # with an underscore, unlike the labels'
+    required_scope = "lead_lists:read"  # with an underscore, unlike the labels'
     primary_keys = ("id",)
     replication_key = "timestamp_created"
 
 
-class LeadListVerificationStatsStream(FanOutStream):
+class LeadListVerificationStatsStream(SubstreamStream):
     """How many leads of a list have an address that can be written to."""
 
     name = "lead_list_verification_stats"
     path = "/lead-lists/{list_id}/verification-stats"
-    scope = "lead_lists:read"
+    required_scope = "lead_lists:read"
     primary_keys = ("list_id",)
-    answer = OBJECT
-    parents = (Parent(LeadListsStream),)
-    stamp = "list_id"
+    data_selector = OBJECT
+    parents = (ParentStreamConfig(LeadListsStream, "list_id"),)
 
 
-class LeadsStream(FanOutStream):
+@dataclass(frozen=True)
+class LeadsPartition(Partition):
+    """The leads of a campaign or a list, or of neither.
+
+    Attributes:
+        claimed_elsewhere: The containers whose leads other partitions bring: their ids,
+            by the field of a lead that names them.
+    """
+
+    claimed_elsewhere: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+class LeadsStream(SubstreamStream):
     """People who are written to: https://developer.instantly.ai/api-reference/lead/list-leads.
 
-    Instantly has them in one list, too, of which a page can be asked for only when the
-    page before it is there. So those of each campaign and each list are asked for, and
-    those that are in neither.
+    Instantly has them in one list, too, of which a page can be requested only when the
+    page before it is there. So the leads of each campaign and of each list are read,
+    and those that are in neither.
     """
 
     name = "leads"
     path = "/leads/list"
-    method = "POST"
-    scope = "leads:read"
+    http_method = "POST"
+    required_scope = "leads:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
-    delay = timedelta(minutes=1)
+    indexing_lag = timedelta(minutes=1)
     parents = (  # lists first, because leads are taken from them into campaigns
-        Parent(LeadListsStream, stamps={"sent_as": "list_id"}),
-        Parent(CampaignsStream, stamps={"sent_as": "campaign"}),
+        ParentStreamConfig(LeadListsStream, "list_id", request_param="list_id"),
+        ParentStreamConfig(CampaignsStream, "campaign", request_param="campaign"),
     )
-    stamp = "home"
     selected_by_default = True
-    _homes: dict[str, set[str]] | None = None
 
     @override
-    def questions(self, window: Window) -> Iterator[Question]:
+    def generate_partitions(
+        self, window: TimeWindow, parent_keys: ParentKeysByStream
+    ) -> Iterator[Partition]:
         try:
-            questions = list(super().questions(window))
+            lists, campaigns = (
+                frozenset(parent.keys(parent_keys[parent.stream]))
+                for parent in self.parents
+            )
+            partitions = list(super().generate_partitions(window, parent_keys))
         except SingerSDKError as error:
             self.logger.warning(
                 "%s: read as one long list, because campaigns or lists cannot be: %s",
                 self.name,
                 error,
             )
-        else:
-            self._homes = {"campaign": set(), "list_id": set()}
-            for (parent,) in (question.parents for question in questions):
-                self._homes[parent["sent_as"]].add(parent["home"])
-            yield from questions
-        yield Question(window)
+            yield Partition(window)
+            return
+        for partition in partitions:
+            is_campaign = "campaign" in partition.params
+            claimed = {"list_id": lists} if is_campaign else {}
+            yield LeadsPartition(
+                window,
+                partition.parent_keys,
+                partition.params,
+                claimed_elsewhere=claimed,
+            )
+        yield LeadsPartition(
+            window,
+            params={"in_campaign": False, "in_list": False},
+            claimed_elsewhere={"campaign": campaigns, "list_id": lists},
+        )
 
     @override
-    def asked(self, question: Question) -> Record:
-        if question.parents:
-            (parent,) = question.parents
-            return {parent["sent_as"]: parent["home"]}
-        return {} if self._homes is None else {"in_campaign": False, "in_list": False}
+    def select_rows(self, rows: list[Record], partition: Partition) -> list[bool]:
+        if not isinstance(partition, LeadsPartition):
+            return super().select_rows(rows, partition)
+        return [not self._is_claimed(row, partition) for row in rows]
 
-    @override
-    def unfold(self, page: Page, question: Question, cursor: str | None) -> Page:
-        """Return the page as it is: a lead says itself where it is."""
-        return page
+    def _is_claimed(self, row: Record, partition: LeadsPartition) -> bool:
+        """Tell whether another partition brings a lead.
 
-    @override
-    def _answer(self, question: Question) -> Iterator[tuple[Sheet, bool]]:
-        """Yield the leads that no other question brings."""
-        elsewhere = self._elsewhere(question)
-        for sheet, is_settled in super()._answer(question):
-            is_own = [not self._is_in(row, elsewhere) for row in sheet.rows]
-            yield sheet.only(is_own), is_settled
-
-    def _elsewhere(self, question: Question) -> dict[str, set[str]]:
-        """Return the campaigns and lists whose leads come with another question."""
-        homes = self._homes or {}
-        if not question.parents:
-            return homes
-        (parent,) = question.parents
-        return {"list_id": homes["list_id"]} if parent["sent_as"] == "campaign" else {}
-
-    def _is_in(self, row: Record, homes: dict[str, set[str]]) -> bool:
-        """Tell whether a lead is in one of some campaigns and lists, and was before.
-
-        One that has just come there may not be in that answer, so it comes twice.
+        A lead that has just come into a container may not be in its list yet, so both
+        partitions bring it.
         """
-        if not any(str(row.get(field)) in homes[field] for field in homes):
+        claimed = partition.claimed_elsewhere
+        if not any(str(row.get(name)) in claimed[name] for name in claimed):
             return False
-        (changed,) = self._dates([row], self._key)
-        return changed is None or changed < self._begun - self.delay
+        updated = row.get("timestamp_updated")
+        latest = self.run_begin - self.indexing_lag
+        return updated is None or parse_timestamp(updated) < latest
+
+
+STREAMS = (
+    LeadLabelsStream,
+    LeadListsStream,
+    LeadListVerificationStatsStream,
+    LeadsStream,
+)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tap_instantly.fan_out import FanOutStream, Parent
-from tap_instantly.pages import OBJECT
-from tap_instantly.stream import InstantlyStream
+from tap_instantly.api.pages import OBJECT
+from tap_instantly.reading.stream import InstantlyStream
+from tap_instantly.reading.substream import ParentStreamConfig, SubstreamStream
 
 
 class DFYEmailAccountOrdersStream(InstantlyStream):
@@ -12,10 +12,10 @@ class DFYEmailAccountOrdersStream(InstantlyStream):
 
     name = "dfy_email_account_orders"
     path = "/dfy-email-account-orders"
-    scope = "dfy_email_account_orders:read"
+    required_scope = "dfy_email_account_orders:read"
     primary_keys = ("workspace_id", "domain", "timestamp_created")
     replication_key = "timestamp_created"
-    is_edited = True
+    full_table_by_default = True
     selected_by_default = False
 
 
@@ -24,21 +24,27 @@ class DFYEmailAccountOrderAccountsStream(InstantlyStream):
 
     name = "dfy_email_account_order_accounts"
     path = "/dfy-email-account-orders/accounts"
-    scope = "dfy_email_account_orders:read"
+    required_scope = "dfy_email_account_orders:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    never_emitted = ("password", "app_password")
-    is_edited = True
+    secret_fields = ("password", "app_password")
+    full_table_by_default = True
     selected_by_default = False
 
 
-class DomainForwardingStream(FanOutStream):
+class DomainForwardingStream(SubstreamStream):
     """Where visitors of an ordered domain are sent."""
 
     name = "domain_forwarding"
     path = "/domains/{domain}/forwarding"
-    scope = "dfy_email_account_orders:read"
+    required_scope = "dfy_email_account_orders:read"
     primary_keys = ("domain",)
-    answer = OBJECT
-    parents = (Parent(DFYEmailAccountOrdersStream, key="domain"),)
-    stamp = "domain"
+    data_selector = OBJECT
+    parents = (ParentStreamConfig(DFYEmailAccountOrdersStream, "domain", key="domain"),)
+
+
+STREAMS = (
+    DFYEmailAccountOrdersStream,
+    DFYEmailAccountOrderAccountsStream,
+    DomainForwardingStream,
+)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tap_instantly.fan_out import FanOutStream, Parent
-from tap_instantly.pages import ARRAY, OBJECT
-from tap_instantly.stream import InstantlyStream
-from tap_instantly.streams.campaigns import PerCampaignStream
+from tap_instantly.api.pages import ARRAY, OBJECT
+from tap_instantly.reading.stream import InstantlyStream
+from tap_instantly.reading.substream import ParentStreamConfig, SubstreamStream
+from tap_instantly.streams.campaigns import BY_CAMPAIGN_ID
 
 
 class SubsequencesStream(InstantlyStream):
@@ -13,28 +13,27 @@ class SubsequencesStream(InstantlyStream):
 
     name = "subsequences"
     path = "/subsequences"
-    scope = "subsequences:read"
+    required_scope = "subsequences:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    is_edited = True
+    full_table_by_default = True
 
 
-class PerSubsequenceStream(FanOutStream):
+class PerSubsequenceStream(SubstreamStream):
     """A stream that is given for one subsequence at a time."""
 
-    parents = (Parent(SubsequencesStream),)
-    stamp = "subsequence_id"
+    parents = (ParentStreamConfig(SubsequencesStream, "subsequence_id"),)
 
 
-class SubsequenceAnalyticsStream(PerCampaignStream):
+class SubsequenceAnalyticsStream(SubstreamStream):
     """What the subsequences of a campaign have come to."""
 
     name = "subsequence_analytics"
     path = "/subsequences/analytics"
-    scope = "subsequences:read"
+    required_scope = "subsequences:read"
     primary_keys = ("subsequence_id",)
-    answer = ARRAY
-    sent_as = "campaign_id"
+    data_selector = ARRAY
+    parents = BY_CAMPAIGN_ID
 
 
 class SubsequenceAnalyticsStepsStream(PerSubsequenceStream):
@@ -42,9 +41,9 @@ class SubsequenceAnalyticsStepsStream(PerSubsequenceStream):
 
     name = "subsequence_analytics_steps"
     path = "/subsequences/{subsequence_id}/analytics/steps"
-    scope = "subsequences:read"
+    required_scope = "subsequences:read"
     primary_keys = ("subsequence_id", "step", "variant")
-    answer = ARRAY
+    data_selector = ARRAY
     blank_keys = ("step", "variant")
 
 
@@ -53,6 +52,14 @@ class SubsequenceSendingStatusStream(PerSubsequenceStream):
 
     name = "subsequence_sending_status"
     path = "/subsequences/{subsequence_id}/sending-status"
-    scope = "subsequences:read"
+    required_scope = "subsequences:read"
     primary_keys = ("subsequence_id",)
-    answer = OBJECT
+    data_selector = OBJECT
+
+
+STREAMS = (
+    SubsequencesStream,
+    SubsequenceAnalyticsStream,
+    SubsequenceAnalyticsStepsStream,
+    SubsequenceSendingStatusStream,
+)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tap_instantly.stream import InstantlyStream
+from tap_instantly.reading.stream import InstantlyStream
 
 
 class CustomTagsStream(InstantlyStream):
@@ -10,7 +10,7 @@ class CustomTagsStream(InstantlyStream):
 
     name = "custom_tags"
     path = "/custom-tags"
-    scope = "custom_tags:read"
+    required_scope = "custom_tags:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
 
@@ -20,7 +20,13 @@ class CustomTagMappingsStream(InstantlyStream):
 
     name = "custom_tag_mappings"
     path = "/custom-tag-mappings"
-    scope = "custom_tag_mappings:read"
+    required_scope = "custom_tag_mappings:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    is_edited = True
+    full_table_by_default = True
+
+
+STREAMS = (
+    CustomTagsStream,
+    CustomTagMappingsStream,
+)

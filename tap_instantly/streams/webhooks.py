@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tap_instantly.incremental import TimeFilter
-from tap_instantly.pages import ITEMS, Answer
-from tap_instantly.stream import InstantlyStream
+from tap_instantly.api.pages import ITEMS, RecordSelector
+from tap_instantly.incremental import DatetimeFilter
+from tap_instantly.reading.stream import InstantlyStream
 
 
 class WebhooksStream(InstantlyStream):
@@ -14,11 +14,11 @@ class WebhooksStream(InstantlyStream):
 
     name = "webhooks"
     path = "/webhooks"
-    scope = "webhooks:read"
+    required_scope = "webhooks:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    never_emitted = ("headers",)
-    is_edited = True
+    secret_fields = ("headers",)
+    full_table_by_default = True
     selected_by_default = False
 
 
@@ -27,9 +27,9 @@ class WebhookEventTypesStream(InstantlyStream):
 
     name = "webhook_event_types"
     path = "/webhooks/event-types"
-    scope = "webhooks:read"
+    required_scope = "webhooks:read"
     primary_keys = ("id",)
-    answer = Answer("event_types")
+    data_selector = RecordSelector("event_types")
     selected_by_default = False
 
 
@@ -38,12 +38,12 @@ class WebhookEventsStream(InstantlyStream):
 
     name = "webhook_events"
     path = "/webhook-events"
-    scope = "webhook_events:read"
+    required_scope = "webhook_events:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    time_filter = TimeFilter("from", "to")
-    lookback = timedelta(days=3)
-    is_forgotten = True
+    datetime_filter = DatetimeFilter("from", "to")
+    lookback_window = timedelta(days=3)
+    limited_retention = True
     selected_by_default = False
 
 
@@ -52,10 +52,18 @@ class WebhookEventsDailySummaryStream(InstantlyStream):
 
     name = "webhook_events_daily_summary"
     path = "/webhook-events/summary-by-date"
-    scope = "webhook_events:read"
+    required_scope = "webhook_events:read"
     primary_keys = ("date",)
     replication_key = "date"
-    answer = ITEMS
-    time_filter = TimeFilter("from", "to")
-    is_forgotten = True
+    data_selector = ITEMS
+    datetime_filter = DatetimeFilter("from", "to")
+    limited_retention = True
     selected_by_default = False
+
+
+STREAMS = (
+    WebhooksStream,
+    WebhookEventTypesStream,
+    WebhookEventsStream,
+    WebhookEventsDailySummaryStream,
+)

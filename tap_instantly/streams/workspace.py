@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tap_instantly.incremental import TimeFilter
-from tap_instantly.pages import ARRAY, OBJECT, Answer
-from tap_instantly.stream import InstantlyStream
+from tap_instantly.api.pages import ARRAY, OBJECT, RecordSelector
+from tap_instantly.incremental import MILLISECOND, DatetimeFilter
+from tap_instantly.reading.stream import InstantlyStream
 
 
 class WorkspaceStream(InstantlyStream):
@@ -14,10 +14,10 @@ class WorkspaceStream(InstantlyStream):
 
     name = "workspace"
     path = "/workspaces/current"
-    scope = "workspaces:read"
+    required_scope = "workspaces:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
-    answer = OBJECT
+    data_selector = OBJECT
 
 
 class WorkspaceWhitelabelDomainStream(InstantlyStream):
@@ -25,10 +25,10 @@ class WorkspaceWhitelabelDomainStream(InstantlyStream):
 
     name = "workspace_whitelabel_domain"
     path = "/workspaces/current/whitelabel-domain"
-    scope = "workspaces:read"
+    required_scope = "workspaces:read"
     primary_keys = ("name",)
-    answer = OBJECT
-    is_optional = True
+    data_selector = OBJECT
+    optional_404 = True
     selected_by_default = False
 
 
@@ -37,10 +37,10 @@ class WorkspaceMembersStream(InstantlyStream):
 
     name = "workspace_members"
     path = "/workspace-members"
-    scope = "workspace_members:read"
+    required_scope = "workspace_members:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    is_edited = True
+    full_table_by_default = True
 
 
 class WorkspaceGroupMembersStream(InstantlyStream):
@@ -48,7 +48,7 @@ class WorkspaceGroupMembersStream(InstantlyStream):
 
     name = "workspace_group_members"
     path = "/workspace-group-members"
-    scope = "workspace_group_members:read"
+    required_scope = "workspace_group_members:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
     selected_by_default = False
@@ -59,9 +59,9 @@ class WorkspaceBillingPlanDetailsStream(InstantlyStream):
 
     name = "workspace_billing_plan_details"
     path = "/workspace-billing/plan-details"
-    scope = "workspace_billing:read"
+    required_scope = "workspace_billing:read"
     primary_keys = ("organization_id",)
-    answer = OBJECT
+    data_selector = OBJECT
 
 
 class WorkspaceBillingSubscriptionsStream(InstantlyStream):
@@ -69,9 +69,9 @@ class WorkspaceBillingSubscriptionsStream(InstantlyStream):
 
     name = "workspace_billing_subscriptions"
     path = "/workspace-billing/subscription-details"
-    scope = "workspace_billing:read"
+    required_scope = "workspace_billing:read"
     primary_keys = ("workspace_id", "product_id", "price_id")
-    answer = Answer("subscriptions")
+    data_selector = RecordSelector("subscriptions")
 
 
 class APIKeysStream(InstantlyStream):
@@ -79,10 +79,10 @@ class APIKeysStream(InstantlyStream):
 
     name = "api_keys"
     path = "/api-keys"
-    scope = "api_keys:read"
+    required_scope = "api_keys:read"
     primary_keys = ("id",)
     replication_key = "timestamp_updated"
-    never_emitted = ("key",)
+    secret_fields = ("key",)
 
 
 class AuditLogsStream(InstantlyStream):
@@ -90,12 +90,12 @@ class AuditLogsStream(InstantlyStream):
 
     name = "audit_logs"
     path = "/audit-logs"
-    scope = "audit_logs:read"
+    required_scope = "audit_logs:read"
     primary_keys = ("id",)
     replication_key = "timestamp"
-    time_filter = TimeFilter("start_date", "end_date", by_day=False)
-    lookback = timedelta(days=1)
-    is_forgotten = True
+    datetime_filter = DatetimeFilter("start_date", "end_date", MILLISECOND)
+    lookback_window = timedelta(days=1)
+    limited_retention = True
 
 
 class BackgroundJobsStream(InstantlyStream):
@@ -103,10 +103,10 @@ class BackgroundJobsStream(InstantlyStream):
 
     name = "background_jobs"
     path = "/background-jobs"
-    scope = "background-jobs:read"  # with a hyphen, unlike most
+    required_scope = "background-jobs:read"  # with a hyphen, unlike most
     primary_keys = ("id",)
     replication_key = "updated_at"
-    dated_by = "created_at"
+    created_key = "created_at"
 
 
 class BlockListEntriesStream(InstantlyStream):
@@ -114,10 +114,10 @@ class BlockListEntriesStream(InstantlyStream):
 
     name = "block_list_entries"
     path = "/block-lists-entries"
-    scope = "block_list_entries:read"
+    required_scope = "block_list_entries:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    is_edited = True
+    full_table_by_default = True
 
 
 class CRMPhoneNumbersStream(InstantlyStream):
@@ -125,9 +125,24 @@ class CRMPhoneNumbersStream(InstantlyStream):
 
     name = "crm_phone_numbers"
     path = "/crm-actions/phone-numbers"
-    scope = "crm_actions:read"
+    required_scope = "crm_actions:read"
     primary_keys = ("id",)
     replication_key = "timestamp_created"
-    answer = ARRAY
-    is_edited = True
+    data_selector = ARRAY
+    full_table_by_default = True
     selected_by_default = False
+
+
+STREAMS = (
+    WorkspaceStream,
+    WorkspaceWhitelabelDomainStream,
+    WorkspaceMembersStream,
+    WorkspaceGroupMembersStream,
+    WorkspaceBillingPlanDetailsStream,
+    WorkspaceBillingSubscriptionsStream,
+    APIKeysStream,
+    AuditLogsStream,
+    BackgroundJobsStream,
+    BlockListEntriesStream,
+    CRMPhoneNumbersStream,
+)

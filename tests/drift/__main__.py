@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 import click
 import requests
 
-from tap_instantly.fan_out import FanOutStream
+from tap_instantly.reading.substream import SubstreamStream
 from tap_instantly.tap import TapInstantly
 
 if t.TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from tap_instantly.stream import InstantlyStream
+    from tap_instantly.reading.stream import InstantlyStream
 
 Json = dict[str, t.Any]
 
@@ -167,7 +167,7 @@ def differences(
     """Yield a line for everything that differs, stream by stream."""
     read = set()
     for stream in streams:
-        name = endpoint(stream.method, stream.path)
+        name = endpoint(stream.http_method, stream.path)
         read.add(name)
         if name in operations:
             asked = compare_parameters(stream, operations[name].parameters)
@@ -183,11 +183,13 @@ def compare_parameters(
     stream: InstantlyStream, parameters: dict[str, bool]
 ) -> Iterator[str]:
     """Yield what a stream asks otherwise than is documented."""
-    sent = {*dict(stream.parameters), *stream.paging("0")}
-    if stream.time_filter is not None:
-        sent |= {stream.time_filter.since, stream.time_filter.until}
-    if isinstance(stream, FanOutStream) and stream.sent_as is not None:
-        sent.add(stream.sent_as)
+    sent = {*dict(stream.params)}
+    if stream.data_selector.is_paged:
+        sent |= stream.paginator_class.page_params("0").keys()
+    if stream.datetime_filter is not None:
+        sent |= {stream.datetime_filter.start_param, stream.datetime_filter.end_param}
+    if isinstance(stream, SubstreamStream):
+        sent |= {p.request_param for p in stream.parents if p.request_param}
     for name in sorted(sent - parameters.keys()):
         yield f"sends `{name}`, which is not documented"
     for name, is_required in parameters.items():
@@ -197,9 +199,9 @@ def compare_parameters(
 
 def compare_answer(stream: InstantlyStream, answer: Fields) -> Iterator[str]:
     """Yield what a stream reads otherwise than is documented."""
-    at = f".{stream.answer.at}" if stream.answer.at else ""
-    rows = ROWS.get(stream.name, (at + "[]" * stream.answer.many,))
-    known = [*rows, CURSOR] if stream.answer.paged else rows
+    at = f".{stream.data_selector.field}" if stream.data_selector.field else ""
+    rows = ROWS.get(stream.name, (at + "[]" * stream.data_selector.many,))
+    known = [*rows, CURSOR] if stream.data_selector.is_paged else rows
     for place in known:
         if place not in answer:
             yield f"the answer has no `{place}`"
@@ -271,7 +273,9 @@ def main(source: str, explained: str, *, is_all: bool) -> None:
     """
     tap = TapInstantly(config={"api_key": "none"})
     streams = t.cast("list[InstantlyStream]", list(tap.streams.values()))
-    posts = {endpoint(s.method, s.path) for s in streams if s.method == "POST"}
+    posts = {
+        endpoint(s.http_method, s.path) for s in streams if s.http_method == "POST"
+    }
     api = urlsplit(tap.config["api_url"]).path
     document, reasons = load(source), load(explained)
     try:

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Tally:
+class SyncStats:
     """What a stream has done so far.
 
     Attributes:
         rows: Records written.
         requests: Requests sent, the repeated ones included.
-        retries: Requests repeated.
-        waited: Seconds waited before repeating them.
-        since: The bookmark at the beginning.
-        until: The bookmark at the end.
+        retries: Requests repeated after an error.
+        waited: Seconds waited before the retries.
+        start_value: The bookmark at the beginning.
+        end_value: The bookmark at the end.
         failure: Why the stream stopped early, in words; None while all is well.
     """
 
@@ -24,27 +24,28 @@ class Tally:
     requests: int = 0
     retries: int = 0
     waited: float = 0.0
-    since: str | None = None
-    until: str | None = None
+    start_value: str | None = None
+    end_value: str | None = None
     failure: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def count_request(self) -> None:
-        """Count a request, from whatever thread."""
+        """Count a request; any thread may."""
         with self._lock:
             self.requests += 1
 
     def count_retry(self, wait: float) -> None:
-        """Count a repeated request, and the seconds before it."""
+        """Count a retry, and the seconds waited before it."""
         with self._lock:
             self.requests += 1
             self.retries += 1
             self.waited += wait
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Return the figures as one line."""
         work = (
             f"{self.rows} rows, {self.requests} requests, {self.retries} retries, "
-            f"{self.waited:.1f} s waited, bookmark from {self.since} to {self.until}"
+            f"{self.waited:.1f} s waited, "
+            f"bookmark from {self.start_value} to {self.end_value}"
         )
         return f"{work}; failed: {self.failure}" if self.failure else work

@@ -40,7 +40,7 @@ class Redaction(logging.Filter):
         return True
 
 
-def keep_out_of_the_log(key: str) -> None:
+def redact_in_logs(key: str) -> None:
     """Redact a key from here on, instead of the one before it."""
     redaction = Redaction(key)
     for handler in logging.getLogger().handlers:

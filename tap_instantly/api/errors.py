@@ -1,4 +1,4 @@
-"""What can go wrong between the API and a record, in words for the log."""
+"""What can go wrong between the tap and the API, in words for the log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from singer_sdk.exceptions import (
     FatalAPIError,
-    FatalSyncError,
     RetriableAPIError,
     SingerSDKError,
 )
@@ -30,54 +29,22 @@ class MalformedPageError(RetriableAPIError):
         )
 
 
-class StuckError(FatalAPIError):
-    """A list that goes on, but whose cursor leads to nothing new."""
-
-    def __init__(self, cursor: str | None) -> None:
-        """Name the cursor."""
-        super().__init__(
-            f"the list does not end, but nothing new comes after its "
-            f"cursor {cursor!a:.60}; run again, and report it if that does not help"
-        )
-
-
 class NotFoundError(FatalAPIError):
-    """A thing that Instantly does not have, or has no more."""
+    """An entity that Instantly does not have, or no longer has."""
 
 
 class TooLargeError(FatalAPIError):
     """A request for more than Instantly answers at once."""
 
 
-class MisfitError(FatalSyncError):
-    """A value that the schema does not allow and that cannot be converted to fit."""
-
-    def __init__(self, where: str, expected: str, found: str) -> None:
-        """Lead to the value."""
-        super().__init__(
-            f"{where}: expected {expected}, found {found}; "
-            "report it, so that a newer version of tap-instantly can read it"
-        )
-
-
-class BookmarkError(FatalSyncError):
-    """A bookmark in the state that is no date."""
-
-    def __init__(self, value: object) -> None:
-        """Show the bookmark."""
-        super().__init__(
-            f"the bookmark {value!r:.60} in the state is no date; "
-            "correct the state, or run once without it"
-        )
-
-
-def explain(error: Exception, logger: logging.Logger) -> str:
+def describe_error(error: Exception, logger: logging.Logger) -> str:
     """Say in a sentence what has gone wrong.
 
     Args:
-        error: An exception of the SDK or of this module, which is in words already,
+        error: An exception of the SDK or of this package, which is in words already,
             or any other, whose own text may hold anything and is not repeated.
-        logger: Where the way to an exception of the latter kind goes, for debugging.
+        logger: Where the call stack of an exception of the latter kind goes, for
+            debugging.
     """
     if isinstance(error, SingerSDKError):
         return str(error)
@@ -89,16 +56,16 @@ def explain(error: Exception, logger: logging.Logger) -> str:
             "room and may be written to"
         )
     frames = traceback.extract_tb(error.__traceback__)
-    way = " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
-    logger.debug("%s by way of %s", type(error).__name__, way)
+    stack = " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
+    logger.debug("%s by way of %s", type(error).__name__, stack)
     return (
         f"an unexpected {type(error).__name__}, which is a fault of tap-instantly; "
         "set TAP_INSTANTLY_LOGLEVEL=debug to see where, and report it"
     )
 
 
-def status(error: Exception) -> str:
-    """Return what a try has come to, in a few words for the log."""
+def describe_attempt(error: Exception) -> str:
+    """Return how an attempt has ended, in a few words for the log."""
     if isinstance(error, MalformedPageError):
         return "HTTP 200 without a page"
     response = getattr(error, "response", None)
@@ -107,7 +74,7 @@ def status(error: Exception) -> str:
     return f"HTTP {response.status_code}"
 
 
-EXPLANATIONS: dict[int, str] = {
+DESCRIPTIONS: dict[int, str] = {
     HTTPStatus.BAD_REQUEST: (
         "Instantly calls the request malformed; see whether a newer version of "
         "tap-instantly asks otherwise, and report it if not"
@@ -135,6 +102,9 @@ UNKNOWN = (
     "and whether a newer version of tap-instantly knows it"
 )
 
+MAX_LOGGED = 40
+"""Characters of a value that the log repeats."""
+
 TRANSIENT = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_EARLY,
@@ -150,27 +120,27 @@ TOO_LARGE = {
 
 
 def api_error(
-    response: requests.Response, path: str, scope: str
+    response: requests.Response, path: str, required_scope: str
 ) -> FatalAPIError | RetriableAPIError:
-    """Explain an answer that is not a page.
+    """Explain a response that is not a page.
 
     Instantly's errors: https://developer.instantly.ai/getting-started/authorization
 
     Args:
-        response: The answer; nothing of its body is repeated.
-        path: The endpoint that was asked.
-        scope: What the key must be allowed in order to read it.
+        response: The response; nothing of its body is repeated.
+        path: The endpoint that was requested.
+        required_scope: What the key must be allowed in order to read it.
 
     Returns:
         The exception to raise: retriable if the same request may succeed later.
     """
     status = response.status_code
-    later = status in TRANSIENT or (
+    is_transient = status in TRANSIENT or (
         status >= HTTPStatus.INTERNAL_SERVER_ERROR
         and status != HTTPStatus.NOT_IMPLEMENTED
     )
     if status == HTTPStatus.FORBIDDEN:
-        what = _explain_forbidden(response, scope)
+        what = _describe_forbidden(response, required_scope)
     elif response.is_redirect:
         what = "the request is redirected to another address; correct `api_url`"
     elif status in TOO_LARGE:
@@ -178,18 +148,24 @@ def api_error(
             "Instantly finds that the request asks for too much; "
             "see whether a newer version of tap-instantly asks for less"
         )
-    elif later and status != HTTPStatus.TOO_MANY_REQUESTS:
+    elif is_transient and status != HTTPStatus.TOO_MANY_REQUESTS:
         what = "Instantly has a fault of its own; run again later"
     else:
-        what = EXPLANATIONS.get(status, UNKNOWN)
+        what = DESCRIPTIONS.get(status, UNKNOWN)
     msg = f"HTTP {status} from {path}: {what}"
-    if later:
+    if is_transient:
         return RetriableAPIError(msg, response)
     if status in TOO_LARGE:
         return TooLargeError(msg)
-    if status == HTTPStatus.NOT_FOUND and _is_about_a_thing(response):
+    if status == HTTPStatus.NOT_FOUND and _is_about_an_entity(response):
         return NotFoundError(msg)
     return FatalAPIError(msg)
+
+
+def truncate(value: object) -> str:
+    """Return a value as one line for the log, a long one in part."""
+    text = json.dumps(value)
+    return text if len(text) <= MAX_LOGGED else text[:MAX_LOGGED] + "…"
 
 
 def _content(response: requests.Response) -> object:
@@ -200,19 +176,19 @@ def _content(response: requests.Response) -> object:
         return None
 
 
-def _is_about_a_thing(response: requests.Response) -> bool:
-    """Tell a thing that is missing from an endpoint that is missing."""
+def _is_about_an_entity(response: requests.Response) -> bool:
+    """Tell an entity that is missing from an endpoint that is missing."""
     content = _content(response)
     message = content.get("message") if isinstance(content, dict) else "Route"
     return not str(message).startswith("Route")
 
 
-def _explain_forbidden(response: requests.Response, scope: str) -> str:
+def _describe_forbidden(response: requests.Response, required_scope: str) -> str:
     """Tell a key that lacks a scope from a request that the edge has refused."""
     if isinstance(_content(response), dict):
         return (
             "the key lacks a scope, or the plan this feature; "
-            f"give it `{scope}` or `all:read` in Instantly's settings"
+            f"give it `{required_scope}` or `all:read` in Instantly's settings"
         )
     return (
         "Instantly's edge refused the request before it came to the API; "

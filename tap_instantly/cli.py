@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import copy
 import json
 import logging
@@ -24,15 +25,12 @@ from singer_sdk.exceptions import (
 from singer_sdk.singerlib import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_instantly.ahead import Ahead
-from tap_instantly.errors import explain
-from tap_instantly.records import shown
-from tap_instantly.redaction import keep_out_of_the_log
+from tap_instantly.api.errors import describe_error, truncate
+from tap_instantly.api.redaction import redact_in_logs
 from tap_instantly.settings import (
-    SETTINGS,
     environment_faults,
-    faults,
     unknown_variables,
+    validation_errors,
 )
 from tap_instantly.signals import UninterruptedWriter, end_in_time
 
@@ -42,13 +40,12 @@ else:
     from typing_extensions import override
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from types import FrameType
 
     from singer_sdk.plugin_base import _ConfigInput
 
-    from tap_instantly.stream import InstantlyStream
-    from tap_instantly.tally import Tally
+    from tap_instantly.stats import SyncStats
 
 _T = t.TypeVar("_T")
 
@@ -92,10 +89,7 @@ class CommandLineTap(Tap):
     Without `--config` it takes its settings from the environment.
     """
 
-    config_jsonschema: t.ClassVar[dict[str, t.Any]] = SETTINGS.to_dict()
     message_writer_class = UninterruptedWriter
-    ahead: Ahead | None = None
-    """What asks for all streams of the run; without it each asks for itself."""
 
     @override
     def __init__(self, *, parse_env_config: bool = False, **options: t.Any) -> None:
@@ -122,11 +116,11 @@ class CommandLineTap(Tap):
     @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         self._config = {k: v for k, v in self._config.items() if v is not None}
-        keep_out_of_the_log(str(self._config.get("api_key", "")))
+        redact_in_logs(str(self._config.get("api_key", "")))
         self.append_builtin_config(self.config_jsonschema)
         found = [
             *self._environment_faults.values(),
-            *faults(self._config, self.config_jsonschema),
+            *validation_errors(self._config, self.config_jsonschema),
         ]
         if found and raise_errors:
             msg = "Config validation failed"
@@ -190,9 +184,9 @@ class CommandLineTap(Tap):
             if path != "ENV":
                 try:
                     with Path(path).open(encoding="utf-8") as file:
-                        cls._read("--config", file, dict)
+                        cls._load("--config", file, dict)
                 except OSError as error:  # the path may be the settings themselves
-                    name = "the file" if "{" in path else shown(path)
+                    name = "the file" if "{" in path else truncate(path)
                     cls._stop(f"--config: {name} cannot be read ({error.strerror})")
         return super().cb_config(ctx, param, value or ("ENV",))
 
@@ -212,7 +206,7 @@ class CommandLineTap(Tap):
         except ConfigValidationError as error:
             cls._stop(*error.errors)
         except SingerSDKError as error:
-            cls._stop(explain(error, cls.logger))
+            cls._stop(describe_error(error, cls.logger))
 
     @override
     @classmethod
@@ -229,25 +223,25 @@ class CommandLineTap(Tap):
             cls.print_about(about_format)
             return
         cls.print_version(print_fn=cls.logger.info)
-        given = catalog and cls._read("--catalog", catalog, read_catalog)
+        given = catalog and cls._load("--catalog", catalog, read_catalog)
         try:
             tap = cls(
                 config=config.config,
                 parse_env_config=config.parse_env,
-                state=state and cls._read("--state", state, dict),
+                state=state and cls._load("--state", state, dict),
                 catalog=given,
             )
         except ConfigValidationError as error:
             cls._stop(*error.errors)
         except Exception as error:  # noqa: BLE001 (a user can cause the strangest)
-            cls._stop(explain(error, cls.logger))
+            cls._stop(describe_error(error, cls.logger))
         for stream in (given or {}).keys() - tap.streams.keys():
             cls.logger.warning("The catalog has an unknown stream: %s", stream)
-        if not tap.tallies:
+        if not tap.stats:
             cls._stop("No stream is selected; select one in the catalog")
         end_in_time()
         try:
-            tap.read_all()
+            tap.sync_all()
         except SystemExit:  # a signal
             tap.state_writer.write_state(tap.state)
             raise
@@ -256,33 +250,19 @@ class CommandLineTap(Tap):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             cls._stop("The target has closed its input; its own log says why")
         finally:
-            tap.summarise()
-        if any(tally.failure for tally in tap.tallies.values()):
+            tap.log_summary()
+        if any(stats.failure for stats in tap.stats.values()):
             sys.exit(1)
 
-    def read_all(self) -> None:
-        """Read the streams side by side, and write them one after the other."""
-        self.ahead = Ahead(self.selected_streams, self.config["max_concurrency"])
-        try:
-            self.sync_all()
-        finally:
-            self.ahead.give_up()
-
     @property
-    def tallies(self) -> dict[str, Tally]:
+    @abc.abstractmethod
+    def stats(self) -> dict[str, SyncStats]:
         """What each selected stream has done."""
-        return {stream.name: stream.tally for stream in self.selected_streams}
 
-    @property
-    def selected_streams(self) -> list[InstantlyStream]:
-        """The streams that are read, in their order."""
-        streams = t.cast("Iterable[InstantlyStream]", self.streams.values())
-        return [stream for stream in streams if stream.selected]
-
-    def summarise(self) -> None:
+    def log_summary(self) -> None:
         """Log a line for each stream."""
-        for name, tally in self.tallies.items():
-            self.logger.info("%s: %s", name, tally)
+        for name, stats in self.stats.items():
+            self.logger.info("%s: %s", name, stats)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -293,7 +273,7 @@ class CommandLineTap(Tap):
         t.cast("UninterruptedWriter", self.message_writer).end(128 + signum)
 
     @classmethod
-    def _read(cls, option: str, file: t.IO[str], parse: Callable[..., _T]) -> _T:
+    def _load(cls, option: str, file: t.IO[str], parse: Callable[..., _T]) -> _T:
         """Read an input file of JSON, or stop with a sentence."""
         try:
             return parse(json.load(file) | {})  # of an object: a list has no union

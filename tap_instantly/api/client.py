@@ -1,0 +1,191 @@
+"""Client: one request, and the page that answers it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import typing as t
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+
+import backoff
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from singer_sdk.exceptions import FatalAPIError
+
+from tap_instantly.api.addresses import is_loopback
+from tap_instantly.api.errors import api_error
+from tap_instantly.api.pages import Page
+from tap_instantly.api.rate_limit import PrioritySemaphore, RateLimiter
+from tap_instantly.api.retry import RETRIABLE, backoff_delays, is_broken_response
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from backoff.types import Details
+
+    from tap_instantly.api.pages import Request
+
+# It logs headers that make no sense, and how it came to read them.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
+
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 60.0
+
+MAX_PAGE_BYTES = 16 * 2**20
+"""Bytes beyond which a response is no page of a hundred rows. Parsed into Python
+objects it may take thirty times as much memory."""
+
+MIN_SECRET_LENGTH = 12
+"""Characters of a key that do not occur in a response by chance."""
+
+
+class BearerAuth(requests.auth.AuthBase):
+    """Sends the API key; with it, `requests` takes none from a .netrc file."""
+
+    def __init__(self, key: str) -> None:
+        """Take the key as it is written."""
+        self._key = key
+
+    @override
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+class _Session(requests.Session):
+    """A session that follows no redirect.
+
+    Even if told not to, `requests` reads the whole body of a redirect and looks where
+    it leads.
+    """
+
+    @override
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return no target."""
+
+
+class Client:
+    """The API, as all streams of a run share it: one pool of connections, one budget.
+
+    https://developer.instantly.ai/getting-started/authorization
+    """
+
+    def __init__(self, config: Mapping[str, t.Any]) -> None:
+        """Prepare for one run; nothing is sent before the first page is fetched.
+
+        Args:
+            config: The settings by name, defaults included.
+        """
+        self._key: str = config["api_key"]
+        self._url = str(config["api_url"]).rstrip("/")
+        self._rate_limiter = RateLimiter(config["max_requests_per_minute"])
+        self._in_flight = PrioritySemaphore(config["max_concurrency"])
+        self._connections = HTTPAdapter(pool_maxsize=config["max_concurrency"])
+        self._session = session = _Session()
+        session.auth = BearerAuth(self._key)
+        session.headers["User-Agent"] = config["user_agent"]
+        # What is on this machine is not reached through a proxy.
+        session.trust_env = not is_loopback(self._url)
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.mount(self._url, self._connections)
+        # Proxies and certificates, which a session would look up for each request.
+        self._environment: Mapping[str, t.Any] = session.merge_environment_settings(
+            self._url, {}, stream=True, verify=None, cert=None
+        )
+
+    def fetch(
+        self,
+        request: Request,
+        *,
+        priority: tuple[int, int] = (0, 0),
+        on_retry: Callable[[Details], None],
+    ) -> Page:
+        """Fetch a page, with retries where they may help.
+
+        Args:
+            request: What is requested.
+            priority: Which request goes first of those that wait: the least.
+            on_retry: Called before each delay, with its seconds and the exception.
+
+        Raises:
+            SyncError: If there is no page to be had; the text says why.
+        """
+        retry = backoff.on_exception(
+            backoff_delays, RETRIABLE, on_backoff=on_retry, jitter=None, logger=None
+        )
+        try:
+            return retry(self._fetch_once)(request, priority)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            # Its own text would be long, and might repeat parts of the request.
+            reason = type(error).__name__
+            what = (
+                "'s answers arrive broken"
+                if is_broken_response(error)
+                else " cannot be reached"
+            )
+            msg = f"{self._url}{what} ({reason}); check the network"
+            raise FatalAPIError(msg) from error
+
+    def _fetch_once(self, request: Request, priority: tuple[int, int]) -> Page:
+        self._rate_limiter.wait(request.path)
+        with self._in_flight.acquire(priority):
+            self._rate_limiter.wait()
+            body = self._send(request)
+        page = Page.parse(body, request.data_selector)
+        if request.secret_fields:
+            page = page.without(request.secret_fields)
+        is_suspect = len(self._key) >= MIN_SECRET_LENGTH and self._key.encode() in body
+        if is_suspect and page.contains(self._key):
+            msg = "the answer repeats the API key, so it is not passed on; report it"
+            raise FatalAPIError(msg)
+        return page
+
+    def _send(self, request: Request) -> bytes:
+        is_get = request.http_method == "GET"
+        prepared = requests.Request(
+            request.http_method,
+            self._url + request.path.format_map(request.path_params),
+            self._session.headers,
+            params=request.params if is_get else None,
+            json=None if is_get else request.params,
+            auth=self._session.auth,
+        ).prepare()
+        with self._session.send(
+            prepared,
+            **self._environment,
+            timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+            allow_redirects=False,
+        ) as response:
+            if response.status_code != HTTPStatus.OK:
+                raise api_error(response, request.path, request.required_scope)
+            return _body(response)
+
+    def close(self) -> None:
+        """Close the connections; a further request opens one again."""
+        # An exception may refer to a pool, and urllib3 closes none that is referred to.
+        pools = self._connections.poolmanager.pools
+        for key in pools.keys():  # noqa: SIM118 (it is no mapping to iterate over)
+            pools[key].close()
+        self._session.close()
+
+
+def _body(response: requests.Response) -> bytes:
+    body = bytearray()
+    try:
+        for chunk in response.iter_content(2**16):
+            body += chunk
+            if len(body) > MAX_PAGE_BYTES:
+                msg = (
+                    f"the answer has more than {MAX_PAGE_BYTES} bytes, so it is no page"
+                )
+                raise FatalAPIError(msg)
+    except ValueError as error:  # a chunk of negative size
+        raise requests.exceptions.ChunkedEncodingError from error
+    return bytes(body)

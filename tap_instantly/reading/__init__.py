@@ -1,0 +1,1 @@
+"""The engine that reads streams; it knows nothing of Instantly's entities."""

@@ -1,0 +1,66 @@
+"""KeyedPage: a page of rows, with what a paginator goes by."""
+
+from __future__ import annotations
+
+import typing as t
+from itertools import compress
+
+from singer_sdk.exceptions import FatalAPIError
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from singer_sdk.helpers.types import Record
+
+    Key: t.TypeAlias = tuple[object, ...]
+    FetchPage: t.TypeAlias = Callable[[str | None], "KeyedPage"]
+    """Fetches the page after a cursor, or the first page for None."""
+
+PAGE_SIZE = 100
+"""Rows a request asks for: the most that the API gives; for more it gives none."""
+
+
+class CursorLoopError(FatalAPIError):
+    """A list that goes on, but whose cursor leads to nothing new."""
+
+    def __init__(self, cursor: str | None) -> None:
+        """Name the cursor."""
+        super().__init__(
+            f"the list does not end, but nothing new comes after its "
+            f"cursor {cursor!a:.60}; run again, and report it if that does not help"
+        )
+
+
+class KeyedPage(t.NamedTuple):
+    """A page of rows, with what a paginator goes by.
+
+    Attributes:
+        rows: The rows, as they came.
+        keys: Their primary keys.
+        timestamps: When they were created.
+        cursor: What asks for the page after this one, or None if there is none.
+        size: The bytes of the response.
+        content_hash: A hash of the response, by which a page is known that comes again.
+    """
+
+    rows: list[Record]
+    keys: list[Key]
+    timestamps: list[datetime | None]
+    cursor: str | None
+    size: int
+    content_hash: int
+
+    def select(self, is_selected: list[bool]) -> KeyedPage:
+        """Return the page with some of its rows.
+
+        Args:
+            is_selected: Says of each row whether it is one of them.
+        """
+        if all(is_selected):
+            return self
+        return self._replace(
+            rows=[*compress(self.rows, is_selected)],
+            keys=[*compress(self.keys, is_selected)],
+            timestamps=[*compress(self.timestamps, is_selected)],
+        )

@@ -1,0 +1,214 @@
+"""Paginators: from one page of a list to the next, to its true end."""
+
+from __future__ import annotations
+
+import typing as t
+from itertools import compress
+
+from tap_instantly.reading.edge_probe import EdgeProbe, are_near, parse_cursor
+from tap_instantly.reading.keyed_page import PAGE_SIZE, CursorLoopError
+from tap_instantly.reading.sort_order import SortOrderObserver
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from tap_instantly.incremental import TimeWindow
+    from tap_instantly.reading.keyed_page import FetchPage, Key, KeyedPage
+
+
+class CursorPaginator:
+    """Reads a list whose pages each name the cursor of the next.
+
+    The cursor is either opaque (mostly an id) or the `timestamp_created` of the page's
+    last row. A server that compares such a timestamp strictly would skip the other rows
+    of that millisecond. So the next request overlaps the edge of the page by one
+    millisecond, and rows that come again are dropped.
+
+    Take pages of two rows, newest first, and the rows a (12:02), b and c (12:01) and d
+    (12:00). The first page has a and b, and the cursor 12:01. The paginator asks for
+    what comes after 12:01 and a millisecond, gets b and c, and hands on c alone. A
+    strict server that is asked for what comes after 12:01 would begin with d.
+    """
+
+    def __init__(
+        self, fetch_page: FetchPage, on_unreachable: Callable[[datetime], None]
+    ) -> None:
+        """Begin before the first page.
+
+        Args:
+            fetch_page: Fetches a page.
+            on_unreachable: Called with a timestamp that more rows share than the
+                cursor can reach.
+        """
+        self._fetch_page = fetch_page
+        self._on_unreachable = on_unreachable
+        self._order = SortOrderObserver()
+        self._previous: KeyedPage | None = None  # without its rows
+        self._last_created: datetime | None = None
+        self._edge: datetime | None = None
+        self._seen: dict[Key, datetime | None] = {}
+        self._first_keys: set[int] = set()
+        self._has_short_pages = False
+        self._unreachable: datetime | None = None
+
+    @staticmethod
+    def page_params(cursor: str | None) -> dict[str, t.Any]:
+        """Return the parameters that ask for the page after a cursor."""
+        return {"limit": PAGE_SIZE} | ({"starting_after": cursor} if cursor else {})
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a page has been read."""
+        return self._previous is not None
+
+    def is_past(self, window: TimeWindow) -> bool:
+        """Tell whether it is proven that all rows to come are older than a window."""
+        is_newest_first = self._order.is_newest_first(by_time=self._edge is not None)
+        return is_newest_first and window.begins_after(self._last_created)
+
+    @property
+    def is_oldest_first(self) -> bool:
+        """Whether no much older row is to be expected."""
+        return self._order.is_oldest_first
+
+    def read_page(self) -> KeyedPage | None:
+        """Return the rows of the next page that no page before has brought.
+
+        Returns:
+            The page, or None at the end of the list.
+
+        Raises:
+            CursorLoopError: If the cursor leads to nothing new.
+        """
+        previous = self._previous
+        page = self._fetch_page(None) if previous is None else self._find_next(previous)
+        if page is None or not page.keys:
+            return None
+        if previous is not None and len(previous.keys) < PAGE_SIZE:
+            self._has_short_pages = True
+        self._previous = page._replace(rows=[])
+        return self._take(page)
+
+    def _take(self, page: KeyedPage) -> KeyedPage:
+        """Return the new rows of a page, and remember what the next may repeat."""
+        new = self._select_new(page)
+        self._order.observe(filter(None, new.timestamps))
+        self._last_created = new.timestamps[-1]
+        first = hash(new.keys[0])
+        if first in self._first_keys:  # the cursor leads in a circle
+            raise CursorLoopError(page.cursor)
+        self._first_keys.add(first)
+        self._edge = parse_cursor(page.cursor) if self._order.has_observed else None
+        near_edge = self._are_near_edge(self._seen.values())
+        self._seen = dict(compress(self._seen.items(), near_edge))
+        self._seen |= dict(zip(page.keys, page.timestamps, strict=True))
+        return new
+
+    def _select_new(self, page: KeyedPage) -> KeyedPage:
+        """Return the rows that no page before has brought, each once."""
+        known = set(self._seen)
+        is_new = []
+        for key in page.keys:
+            is_new.append(key not in known)
+            known.add(key)
+        return page.select(is_new)
+
+    @property
+    def _is_read_along_time(self) -> bool:
+        """Whether the cursor is a timestamp and the order of the rows agrees."""
+        return self._edge is not None and self._order.is_mostly_sorted
+
+    def _are_near_edge(self, timestamps: Iterable[datetime | None]) -> list[bool]:
+        """Tell of which timestamps the overlapping request may bring rows again."""
+        if self._edge is None or not self._is_read_along_time:
+            return [False for _ in timestamps]
+        return are_near(self._edge, timestamps)
+
+    def _has_new(self, page: KeyedPage) -> bool:
+        """Tell whether a page brings anything that no page before has brought."""
+        return any(key not in self._seen for key in page.keys)
+
+    def _find_next(self, previous: KeyedPage) -> KeyedPage | None:
+        """Return the next page that brings new rows, or None at the end."""
+        cursor = previous.cursor
+        if cursor is None:
+            return None
+        if self._edge is not None and self._is_read_along_time:
+            probe = EdgeProbe(
+                self._fetch_page,
+                self._has_new,
+                self._order,
+                has_short_pages=self._has_short_pages,
+            )
+            page = probe.find_page(cursor, self._edge)
+            if probe.is_cut and self._edge != self._unreachable:
+                self._unreachable = self._edge
+                self._on_unreachable(self._edge)
+            return page
+        page = self._fetch_page(cursor)
+        if self._has_new(page):
+            return page
+        # A server that compares inclusively ends with the row that the cursor names.
+        if any(key != previous.keys[-1] for key in page.keys):
+            raise CursorLoopError(cursor)
+        return None
+
+
+class OffsetPaginator:
+    """Reads a list by the number of rows to skip; their positions are their keys.
+
+    After a first page of 100 rows and a second of 30 it asks with `offset=0`, `100` and
+    `130`, and the empty page ends the list.
+    """
+
+    is_oldest_first = False
+
+    def __init__(
+        self, fetch_page: FetchPage, on_unreachable: Callable[[datetime], None]
+    ) -> None:
+        """Begin before the first page.
+
+        Args:
+            fetch_page: Fetches a page.
+            on_unreachable: Never called: every offset can be reached.
+        """
+        del on_unreachable
+        self._fetch_page = fetch_page
+        self._offset = 0
+        self._full_pages: set[int] = set()
+
+    @staticmethod
+    def page_params(cursor: str | None) -> dict[str, t.Any]:
+        """Return the parameters that ask for the page after as many rows."""
+        return {"offset": int(cursor or 0), "limit": PAGE_SIZE}
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a page has been read."""
+        return bool(self._offset)
+
+    @staticmethod
+    def is_past(window: TimeWindow) -> bool:
+        """Tell that nothing is proven about the rows to come."""
+        del window
+        return False
+
+    def read_page(self) -> KeyedPage | None:
+        """Return the next page, or None at the end of the list.
+
+        Raises:
+            CursorLoopError: If a full page comes again: it would come for ever.
+        """
+        page = self._fetch_page(str(self._offset))
+        if not page.rows:
+            return None
+        self._offset += len(page.rows)
+        if len(page.rows) >= PAGE_SIZE:
+            if page.content_hash in self._full_pages:
+                raise CursorLoopError(str(self._offset))
+            self._full_pages.add(page.content_hash)
+        return page._replace(cursor=str(self._offset))
+
+
+Paginator: t.TypeAlias = "CursorPaginator | OffsetPaginator"

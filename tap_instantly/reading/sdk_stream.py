@@ -1,0 +1,355 @@
+"""SDKStream: all that the SDK does otherwise, in one place."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import typing as t
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+
+from singer_sdk import Stream
+from singer_sdk.exceptions import FatalSyncError, SyncLifecycleSignal
+from singer_sdk.helpers.conform import TypeConformanceLevel
+from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib.catalog import (
+    REPLICATION_FULL_TABLE,
+    REPLICATION_INCREMENTAL,
+)
+
+from tap_instantly.api.errors import describe_error
+from tap_instantly.incremental import (
+    Bookmark,
+    SyncScope,
+    TimeWindow,
+    parse_timestamp,
+)
+from tap_instantly.messages import LineWriter, encode_messages
+from tap_instantly.stats import SyncStats
+
+if sys.version_info >= (3, 12):
+    from typing import override
+else:
+    from typing_extensions import override
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from singer_sdk import Tap
+    from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.helpers.types import Context, Record
+
+    from tap_instantly.reading.partition import RecordBatch
+
+DAILY_LOOKBACK = timedelta(days=28)
+"""How long the figures of a past day may still change: late openings and replies."""
+
+
+class SDKStream(Stream):
+    """A stream that writes batches of records, and whose state is one bookmark.
+
+    The SDK handles records one by one, so that they can be mapped, flattened, cut and
+    put into BATCH files. Where none of that is configured, this class writes the same
+    messages at a fraction of the cost. It compares bookmarks as timestamps, where the
+    SDK compares text, and moves them only when a stream is complete.
+
+    Attributes:
+        created_key: The field that says when a record was created: the settings
+            `start_date` and `end_date` and the order of the list refer to it. A stream
+            without that field uses its replication key instead; if it has none either,
+            all rows are read.
+        lookback_window: How much before its bookmark an incremental run reads again at
+            least.
+        indexing_lag: How long a change may take to show up in the list.
+        full_table_by_default: Whether rows change without a trace that an incremental
+            run could follow.
+        limited_retention: Whether Instantly keeps only recent rows. Rows that a full
+            read does not bring are then not deleted ones.
+        checkpoints_in_order: Whether an interrupted run may leave its bookmark behind:
+            the list can be requested oldest first, from a timestamp on.
+        batches: Returns what the run reads; the tap sets it for each run.
+        stats: What the run has done so far.
+    """
+
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # they conform already
+    STATE_MSG_FREQUENCY = sys.maxsize  # the state changes when the stream is complete
+
+    created_key: t.ClassVar[str | None] = "timestamp_created"
+    lookback_window: t.ClassVar[timedelta] = timedelta()
+    indexing_lag: t.ClassVar[timedelta] = timedelta()
+    full_table_by_default: t.ClassVar[bool] = False
+    limited_retention: t.ClassVar[bool] = False
+    checkpoints_in_order: t.ClassVar[bool] = False
+    batches: Callable[[], Iterator[RecordBatch]]
+    _version_to_activate: int | None = None
+    _deferred_bookmarks: list[Bookmark] | None = None
+
+    def __init__(self, tap: Tap) -> None:
+        """Belong to a tap."""
+        super().__init__(tap)
+        self.stats = SyncStats()
+        if self.full_table_by_default:
+            self.forced_replication_method = REPLICATION_FULL_TABLE
+
+    # What a run reads
+
+    @cached_property
+    def bookmark_key(self) -> str | None:
+        """The field that the bookmark is about, whatever a catalog says."""
+        key: object = type(self).replication_key
+        return key if isinstance(key, str) else None  # the SDK's own is a property
+
+    @cached_property
+    def created_field(self) -> str | None:
+        """The field that says when a record was created, if the stream has one."""
+        is_there = self.created_key in self.schema["properties"]
+        return self.created_key if is_there else self.bookmark_key
+
+    @cached_property
+    def run_begin(self) -> datetime:
+        """When the run has begun."""
+        return datetime.fromtimestamp(self._tap.initialized_at / 1000, timezone.utc)
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether the rows are figures of a day."""
+        schema = self.schema["properties"].get(self.created_field, {})
+        return bool(schema.get("format") == "date")
+
+    def get_scope(self) -> SyncScope:
+        """Return what a run reads, before it has changed the state.
+
+        Raises:
+            BookmarkError: If the state makes no sense.
+        """
+        # Not `stream_state`, which would make an entry in the state.
+        state = self._tap.state.get("bookmarks", {}).get(self.name, {})
+        is_own = self._is_incremental and (
+            state.get("replication_key") == self.bookmark_key
+        )
+        end = self._timestamp_setting("end_date")
+        limit = self.run_begin - self.indexing_lag
+        if end and self.bookmark_key != self.created_field:
+            # Rows that are created later are left to another run.
+            limit = min(limit, end)
+        value = state.get("replication_key_value") if is_own else None
+        bookmark = Bookmark.parse(value, limit)
+        state_value = bookmark.value
+        if bookmark.timestamp and bookmark.timestamp > self.run_begin:
+            bookmark = Bookmark(limit=limit)
+        lookback = timedelta(days=self.config.get("lookback_days") or 0)
+        minimum = DAILY_LOOKBACK if self.is_daily else self.lookback_window
+        since = bookmark.minus(max(lookback, minimum))
+        start = self._timestamp_setting("start_date")
+        updated_window = TimeWindow()
+        if self.bookmark_key == self.created_field:
+            start = max(filter(None, [start, since]), default=None)
+        else:
+            updated_window = TimeWindow(since)
+        window = TimeWindow(start, end)
+        return SyncScope(
+            bookmark,
+            state_value,
+            window.in_whole_days if self.is_daily else window,
+            updated_window,
+            is_empty=bool(end and bookmark.timestamp and bookmark.timestamp >= end),
+        )
+
+    @property
+    def _is_incremental(self) -> bool:
+        return self.replication_method == REPLICATION_INCREMENTAL
+
+    def _timestamp_setting(self, name: str) -> datetime | None:
+        return parse_timestamp(self.config[name]) if self.config.get(name) else None
+
+    # What a run writes, and what it leaves behind
+
+    @property
+    def can_write_raw(self) -> bool:
+        """Whether records are written as they are, without the SDK's help."""
+        (first_map, *more_maps) = self.stream_maps
+        return (
+            self.selected
+            and self.ABORT_AT_RECORD_COUNT is None
+            and not self.get_batch_config(self.config)
+            and type(first_map) is SameRecordTransform
+            and not first_map.flattening_enabled
+            and not more_maps
+            and all(self.mask.values())
+        )
+
+    def encode_records(self, records: list[Record]) -> bytes:
+        """Return the RECORD messages of some records."""
+        message: dict[str, t.Any] = {"version": self._version} if self._version else {}
+        message["time_extracted"] = datetime.now(timezone.utc)
+        head = {"type": "RECORD", "stream": self.name}
+        return encode_messages(
+            [{**head, "record": record, **message} for record in records]
+        )
+
+    @cached_property
+    def _version(self) -> int | None:
+        """The version of the table, which the SDK sets when it begins the stream."""
+        if (
+            self.emit_activate_version_messages
+            and self.replication_method == REPLICATION_FULL_TABLE
+        ):
+            return self._tap.initialized_at
+        return None
+
+    def _read_batches(self) -> Iterator[RecordBatch]:
+        """Yield the batches of the run; each is written before the next is taken."""
+        scope = self.get_scope()
+        bookmark = scope.bookmark
+        self._log_scope(scope)
+        self.stats.start_value = self.stats.end_value = scope.state_value
+        if scope.state_value != scope.start_value:
+            self.stream_state.pop("replication_key_value")
+        for batch in self.batches():
+            yield batch
+            self.stats.rows += batch.count
+            if batch.latest is not None:
+                bookmark = bookmark.advanced_to(*batch.latest)
+            if self.checkpoints_in_order:
+                is_safe = batch.is_checkpointable
+                self._checkpoint(bookmark.value if is_safe else scope.start_value)
+            if batch.failure is not None:
+                raise batch.failure
+        if not scope.is_empty:
+            self._finish(bookmark)
+
+    def _log_scope(self, scope: SyncScope) -> None:
+        if scope.state_value != scope.start_value:
+            self.logger.warning(
+                "%s: the bookmark %s lies ahead of this machine's clock and cannot "
+                "hold, so everything is read again; check the state and the clock",
+                self.name,
+                scope.state_value,
+            )
+        if scope.is_empty:
+            self.logger.info("%s: the bookmark is past `end_date`", self.name)
+
+    def _checkpoint(self, value: str | None) -> None:
+        """Leave a bookmark behind for the case that the run is interrupted.
+
+        Not with BATCH files, whose rows are written later.
+        """
+        if self._is_incremental and not self.get_batch_config(self.config):
+            self._set_bookmark(value)
+            self._tap.state_writer.write_state(self._tap.state)
+
+    def _set_bookmark(self, value: str | None) -> None:
+        if value is None:
+            self.stream_state.pop("replication_key_value", None)
+        else:
+            self.stream_state["replication_key"] = self.bookmark_key
+            self.stream_state["replication_key_value"] = value
+
+    def _finish(self, bookmark: Bookmark) -> None:
+        """Leave the bookmark and the new version of the table behind.
+
+        With BATCH files, of which the last has yet to be written, that is deferred.
+        """
+        if self._deferred_bookmarks is not None:
+            self._deferred_bookmarks.append(bookmark)
+            return
+        if self._is_incremental and bookmark.value is not None:
+            self._set_bookmark(bookmark.value)
+            self.stats.end_value = bookmark.value
+        if self._version_to_activate is not None:
+            super()._write_activate_version_message(self._version_to_activate)
+            self.stream_state["version"] = self._version_to_activate
+
+    # What the SDK does otherwise
+
+    @override
+    def get_records(self, context: Context | None) -> Iterator[Record]:
+        for batch in self._read_batches():
+            yield from batch.records
+
+    @override
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[dict[str, t.Any], t.Any, t.Any]:
+        with self._isolated_failure():
+            if write_messages and self.can_write_raw:
+                self._write_raw(context)
+            else:
+                yield from super()._sync_records(context, write_messages=write_messages)
+
+    def _write_raw(self, context: Context | None) -> None:
+        """Write batches of encoded records, and otherwise do as the SDK does."""
+        writer = t.cast("LineWriter", self._tap.message_writer)
+        self._write_starting_replication_value(context)
+        with self.get_record_counter() as counter, self.get_sync_timer():
+            for batch in self._read_batches():
+                writer.write(batch.lines)
+                self.state_manager.is_flushed = False
+                counter.increment(batch.count)
+        self._finalize_state(self.stream_state)
+        self._write_state_message()
+
+    @override
+    def _sync_batches(
+        self, batch_config: BatchConfig, context: Context | None = None
+    ) -> None:
+        """Move the bookmark when the last BATCH is written; the SDK would before."""
+        self._deferred_bookmarks = deferred = list[Bookmark]()
+        with self._isolated_failure():
+            super()._sync_batches(batch_config, context)
+            self._deferred_bookmarks = None
+            for bookmark in deferred:
+                self._finish(bookmark)
+                self._tap.state_writer.write_state(self._tap.state)
+
+    @contextlib.contextmanager
+    def _isolated_failure(self) -> Iterator[None]:
+        """Record why the stream fails, and let the others run all the same."""
+        try:
+            yield
+        except (BrokenPipeError, SyncLifecycleSignal):
+            raise
+        except Exception as error:
+            self.stats.failure = describe_error(error, self.logger)
+            if self.ABORT_AT_RECORD_COUNT is not None:  # --test stops at once
+                msg = f"{self.name}: {self.stats.failure}"
+                raise FatalSyncError(msg) from error
+            self.logger.error("%s: %s", self.name, self.stats.failure)  # noqa: TRY400 (in one line)
+
+    @override
+    def _write_activate_version_message(self, full_table_version: int) -> None:
+        """Hold the message back until all records are written.
+
+        The SDK writes it before the first, and a run that fails after that would leave
+        a target that obeys it with next to nothing. It also counts versions in seconds,
+        of which two runs may share one; this counts milliseconds.
+        """
+        self._stream_version = full_table_version = self._tap.initialized_at
+        if self.config.get("end_date") or self.limited_retention:
+            reason = (
+                "Instantly forgets old"
+                if self.limited_retention
+                else "`end_date` leaves out"
+            )
+            self.logger.warning(
+                "%s: no version is activated, because %s rows", self.name, reason
+            )
+        elif self.get_batch_config(self.config):
+            super()._write_activate_version_message(full_table_version)
+        else:
+            self._version_to_activate = full_table_version
+
+    @override
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+        """Do without the SDK's limit to the bookmark, which it compares as text."""
+
+    @override
+    def compare_start_date(self, value: str, start_date_value: str) -> str:
+        """Return the value, which the SDK only logs."""
+        return value
+
+    @override
+    def _increment_stream_state(
+        self, latest_record: Record, *, context: Context | None = None
+    ) -> None:
+        """Leave the state alone until the stream is complete."""

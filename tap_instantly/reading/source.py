@@ -1,0 +1,234 @@
+"""StreamSource: one run's reading of a stream, from its pages to batches of records."""
+
+from __future__ import annotations
+
+import typing as t
+from functools import cached_property, partial
+from itertools import compress
+
+from tap_instantly.api.errors import NotFoundError, TooLargeError, truncate
+from tap_instantly.incremental import BookmarkError, TimeWindow
+from tap_instantly.reading.conform import RecordConformer, SchemaMismatchError
+from tap_instantly.reading.keyed_page import KeyedPage
+from tap_instantly.reading.partition import Partition, RecordBatch
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from singer_sdk.helpers.types import Record
+
+    from tap_instantly.incremental import SyncScope
+    from tap_instantly.reading.keyed_page import Key
+    from tap_instantly.reading.paginators import Paginator
+    from tap_instantly.reading.parents import ParentKeys
+    from tap_instantly.reading.partition import Fetch
+    from tap_instantly.reading.stream import InstantlyStream, ParentKeysByStream
+
+
+class StreamSource:
+    """What the scheduler reads of one stream in one run.
+
+    A page becomes a batch in five steps: it is fetched and given the form of the stream
+    (`transform_page`); the paginator drops rows that came before; rows outside the
+    windows of the run are dropped; the others are made to fit the schema; and they are
+    encoded, unless the SDK is to map, flatten or cut them.
+
+    A stream that is not selected, but has selected children, is read only to list the
+    keys of its rows.
+    """
+
+    def __init__(
+        self,
+        stream: InstantlyStream,
+        own_keys: ParentKeys | None,
+        parent_keys: ParentKeysByStream,
+    ) -> None:
+        """Decide what the run reads, from the state at its beginning.
+
+        Args:
+            stream: The stream.
+            own_keys: Where its rows are listed for its children; None if no child is
+                selected.
+            parent_keys: The rows of its parent streams.
+        """
+        self.name = stream.name
+        self.is_rate_limited = stream.is_rate_limited
+        self.is_parent = own_keys is not None
+        self._stream = stream
+        self._own_keys = own_keys
+        self._parent_keys = parent_keys
+        self._scope = self._get_scope()
+
+    def _get_scope(self) -> SyncScope | None:
+        """Return what is read of the stream; None if nothing but keys."""
+        if not self._stream.selected:
+            return None
+        try:
+            scope = self._stream.get_scope()
+        except BookmarkError:  # the stream itself fails with it when its turn comes
+            return None
+        return None if scope.is_empty else scope
+
+    def generate_partitions(self) -> Iterator[Partition]:
+        """Yield the partitions, in the order in which they are read.
+
+        Raises:
+            SyncError: If the stream cannot be read at all; the text says why.
+        """
+        try:
+            self._conformer = self._make_conformer()
+            if self._scope is not None:
+                yield from self._stream.generate_partitions(
+                    self._scope.window, self._parent_keys
+                )
+            elif self._own_keys is not None:
+                yield Partition(TimeWindow())
+        except Exception as error:
+            self._finish_keys(error)
+            raise
+
+    def read_partition(
+        self, partition: Partition, fetch: Fetch
+    ) -> Iterator[RecordBatch]:
+        """Yield the records of a partition, ready to be written.
+
+        Raises:
+            SyncError: If it cannot be read to its end; the text says why.
+        """
+        try:
+            yield from self._read(partition, fetch)
+        except Exception as error:
+            self._finish_keys(error)
+            raise
+        self._finish_keys()
+
+    def _finish_keys(self, error: Exception | None = None) -> None:
+        if self._own_keys is not None:
+            self._own_keys.finish(error)
+
+    def _read(self, partition: Partition, fetch: Fetch) -> Iterator[RecordBatch]:
+        paginator = self._stream.paginator_class(
+            partial(self._fetch_page, partition, fetch), self._warn_unreachable
+        )
+        parts: list[Partition] = []
+        try:
+            while batch := self._read_batch(paginator, partition):
+                if self._scope is not None:
+                    yield batch
+                is_over = batch.failure or paginator.is_past(partition.window)
+                if is_over and not self.is_parent:
+                    return
+        except (NotFoundError, TooLargeError) as error:
+            # A 404 after the first page is an error, not a deleted parent.
+            if paginator.has_begun:
+                raise
+            parts = self._stream.split(partition, error)
+        for part in parts:
+            yield from self._read(part, fetch)
+
+    def _fetch_page(
+        self, partition: Partition, fetch: Fetch, cursor: str | None
+    ) -> KeyedPage:
+        page = fetch(self._stream.request(partition, cursor))
+        page = self._stream.transform_page(page, partition, cursor)
+        fields = self._stream.key_fields
+        keys: list[Key]
+        keys = [tuple([str(row.get(key)) for key in fields]) for row in page.rows]
+        created = self._conformer.timestamps(page.rows, self._stream.created_field)
+        return KeyedPage(
+            page.rows, keys, created, page.cursor, page.size, page.content_hash
+        )
+
+    def _read_batch(
+        self, paginator: Paginator, partition: Partition
+    ) -> RecordBatch | None:
+        """Return the records of the next page, or None at the end of the list."""
+        page = paginator.read_page()
+        if page is None:
+            return None
+        if self._own_keys is not None:
+            self._own_keys.add(page.rows)
+        if not partition.window.is_unbounded:
+            page = page.select([made in partition.window for made in page.timestamps])
+        page = page.select(self._stream.select_rows(page.rows, partition))
+        records: list[Record] = []
+        latest: tuple[str, datetime] | None = None
+        failure: Exception | None = None
+        try:
+            for record, updated in self._conform(page):
+                records.append(record)
+                if updated is not None and (latest is None or updated > latest[1]):
+                    latest = self._bookmark_value(record, updated), updated
+        except SchemaMismatchError as error:
+            failure = error  # the records before it are written
+        lines = self._stream.encode_records(records) if self._writes_raw else b""
+        return RecordBatch(
+            records=[] if lines else records,
+            lines=lines,
+            count=len(records),
+            latest=latest,
+            is_checkpointable=paginator.is_oldest_first,
+            size=len(lines) or page.size,
+            has_more=page.cursor is not None,
+            failure=failure,
+        )
+
+    def _conform(self, page: KeyedPage) -> Iterator[tuple[Record, datetime | None]]:
+        """Yield the records that belong to the run, and when they were updated last.
+
+        Raises:
+            SchemaMismatchError: If a value does not fit, or a key is missing.
+        """
+        if self._scope is None:
+            return
+        window, conformer = self._scope.updated_window, self._conformer
+        field = self._stream.bookmark_key
+        is_created = field == self._stream.created_field
+        if conformer.fits(page.rows):
+            updated = page.timestamps
+            if not is_created:
+                updated = conformer.timestamps(page.rows, field)
+            rows = page.rows
+            if not window.is_unbounded:
+                is_updated = [timestamp in window for timestamp in updated]
+                rows = [*compress(rows, is_updated)]
+                updated = [*compress(updated, is_updated)]
+            yield from zip(conformer.drop_unknown(rows), updated, strict=True)
+            return
+        for row, created in zip(page.rows, page.timestamps, strict=True):
+            (timestamp,) = (
+                [created] if is_created else conformer.timestamps([row], field)
+            )
+            if timestamp in window:
+                yield conformer.conform(row), timestamp
+
+    def _bookmark_value(self, record: Record, updated: datetime) -> str:
+        """Return the replication key as it came; a catalog may lack it."""
+        value: str | None = record.get(self._stream.bookmark_key or "")
+        return value or updated.isoformat()
+
+    @cached_property
+    def _writes_raw(self) -> bool:
+        return self._scope is not None and self._stream.can_write_raw
+
+    def _make_conformer(self) -> RecordConformer:
+        # A catalog may cut short a stream that is only listed for its children.
+        stream = self._stream
+        schema = stream.effective_schema if stream.selected else stream.schema
+        return RecordConformer(schema, stream.key_fields, self._warn_unknown)
+
+    def _warn_unknown(self, field: str) -> None:
+        self._stream.logger.warning(
+            "%s: left out the field `%s`, which the schema does not have",
+            self.name,
+            truncate(field)[1:-1],
+        )
+
+    def _warn_unreachable(self, timestamp: datetime) -> None:
+        self._stream.logger.warning(
+            "%s: rows may be missing at %s: more of them share that instant than "
+            "Instantly's cursor can reach",
+            self.name,
+            timestamp.isoformat(timespec="milliseconds"),
+        )

@@ -1,0 +1,142 @@
+"""InstantlyStream: an endpoint of the API, declared."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+from functools import cached_property
+
+from singer_sdk import SchemaDirectory, StreamSchema
+
+from tap_instantly import schemas
+from tap_instantly.api.errors import NotFoundError
+from tap_instantly.api.pages import PAGED, Page, Request
+from tap_instantly.api.rate_limit import ENDPOINT_LIMITS
+from tap_instantly.reading.paginators import CursorPaginator
+from tap_instantly.reading.partition import Partition
+from tap_instantly.reading.sdk_stream import SDKStream
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from singer_sdk.helpers.types import Record
+
+    from tap_instantly.api.pages import RecordSelector
+    from tap_instantly.incremental import DatetimeFilter, TimeWindow
+    from tap_instantly.reading.paginators import Paginator
+    from tap_instantly.reading.parents import ParentKeys
+
+    ParentKeysByStream: t.TypeAlias = Mapping[type["InstantlyStream"], ParentKeys]
+
+
+class InstantlyStream(SDKStream):
+    """A list of the Instantly API.
+
+    Attributes:
+        path: Its endpoint.
+        required_scope: What the key must be allowed, unless it has `all:read`.
+        http_method: GET, or POST where Instantly takes the parameters in a body.
+        params: What is sent with every request.
+        data_selector: Where the records are in a response.
+        paginator_class: How the next page is asked for.
+        datetime_filter: How the server itself selects an interval of time.
+        optional_404: Whether a workspace may do without the entity, and is answered
+            404 then.
+        secret_fields: Fields with secrets, which are dropped at once.
+    """
+
+    path: t.ClassVar[str]
+    required_scope: t.ClassVar[str]
+    http_method: t.ClassVar[str] = "GET"
+    params: t.ClassVar[tuple[tuple[str, str], ...]] = ()
+    data_selector: t.ClassVar[RecordSelector] = PAGED
+    paginator_class: t.ClassVar[type[Paginator]] = CursorPaginator
+    datetime_filter: t.ClassVar[DatetimeFilter | None] = None
+    optional_404: t.ClassVar[bool] = False
+    secret_fields: t.ClassVar[tuple[str, ...]] = ()
+    schema = StreamSchema(SchemaDirectory(schemas))
+
+    @property
+    def is_rate_limited(self) -> bool:
+        """Whether the endpoint has a rate limit of its own."""
+        return self.path in ENDPOINT_LIMITS
+
+    @cached_property
+    def key_fields(self) -> Sequence[str]:
+        """The keys of the entity; a catalog may come without any."""
+        return t.cast("Sequence[str]", type(self).primary_keys)
+
+    @classmethod
+    def parent_streams(cls) -> list[type[InstantlyStream]]:
+        """Return the streams whose keys this stream's partitions are made from."""
+        return []
+
+    def generate_partitions(
+        self, window: TimeWindow, parent_keys: ParentKeysByStream
+    ) -> Iterator[Partition]:
+        """Yield the partitions in which to read the rows created in a window.
+
+        Args:
+            window: When the rows were created.
+            parent_keys: The rows of each parent stream.
+
+        Raises:
+            SyncError: If a parent cannot be listed; the text says why.
+        """
+        del parent_keys
+        yield Partition(window)
+
+    def request(self, partition: Partition, cursor: str | None) -> Request:
+        """Return the request for the page after a cursor; for None, the first."""
+        params = {**dict(self.params), **partition.params}
+        if self.datetime_filter is not None:
+            params |= self.datetime_filter.params(partition.window)
+        if self.data_selector.is_paged:
+            params |= self.paginator_class.page_params(cursor)
+        return Request(
+            self.path,
+            self.required_scope,
+            self.http_method,
+            partition.path_params,
+            params,
+            self.data_selector,
+            self.secret_fields,
+        )
+
+    def transform_page(
+        self, page: Page, partition: Partition, cursor: str | None
+    ) -> Page:
+        """Return a page with its rows as the stream has them."""
+        del cursor
+        defaults, fields = partition.default_fields, partition.fields
+        if not fields:
+            return page
+        rows = [{**fields, **defaults, **row, **fields} for row in page.rows]
+        return replace(page, rows=rows)
+
+    def select_rows(self, rows: list[Record], partition: Partition) -> list[bool]:
+        """Tell which rows of a page belong to a partition."""
+        del partition
+        return [True] * len(rows)
+
+    def split(
+        self,
+        partition: Partition,  # noqa: ARG002 (for those that can be split)
+        error: Exception,
+    ) -> list[Partition]:
+        """Return smaller partitions to read instead of one that cannot be read.
+
+        Args:
+            partition: The partition.
+            error: What its first page was answered with: a `NotFoundError` or a
+                `TooLargeError`.
+
+        Returns:
+            The partitions; none if there is nothing to read.
+
+        Raises:
+            SyncError: The same error, if smaller partitions would not help.
+        """
+        if self.optional_404 and isinstance(error, NotFoundError):
+            return []
+        raise error

@@ -15,11 +15,11 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from singer_sdk.exceptions import FatalAPIError
 
+from tap_instantly.api.addresses import is_loopback
 from tap_instantly.errors import api_error
 from tap_instantly.pacing import Gate, Pacer
 from tap_instantly.pages import Page
 from tap_instantly.retrying import RETRIABLE, is_broken, waits
-from tap_instantly.settings import is_loopback
 
 if sys.version_info >= (3, 12):
     from typing import override

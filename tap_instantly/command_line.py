@@ -30,9 +30,9 @@ from tap_instantly.records import shown
 from tap_instantly.redaction import keep_out_of_the_log
 from tap_instantly.settings import (
     SETTINGS,
-    environment_faults,
-    faults,
+    environment_errors,
     unknown_variables,
+    validation_errors,
 )
 from tap_instantly.signals import UninterruptedWriter, end_in_time
 
@@ -102,18 +102,18 @@ class CommandLineTap(Tap):
         catalog = options.get("catalog")
         if isinstance(catalog, dict) and not isinstance(catalog, Catalog):
             options["catalog"] = read_catalog(copy.deepcopy(catalog))
-        self._environment_faults: dict[str, str] = {}
+        self._environment_errors: dict[str, str] = {}
         if parse_env_config:
             # The SDK looks for .env beside its own code only.
             load_dotenv(find_dotenv(usecwd=True))
             self.append_builtin_config(self.config_jsonschema)
-            self._environment_faults = environment_faults(
+            self._environment_errors = environment_errors(
                 self.config_jsonschema, self._env_var_prefix
             )
             for name in unknown_variables(self.config_jsonschema, self._env_var_prefix):
                 self.logger.warning("%s in the environment is no setting", name)
         # The SDK would stop at these before it looks at the others.
-        unreadable = {name: os.environ.pop(name) for name in self._environment_faults}
+        unreadable = {name: os.environ.pop(name) for name in self._environment_errors}
         try:
             super().__init__(parse_env_config=parse_env_config, **options)
         finally:
@@ -125,8 +125,8 @@ class CommandLineTap(Tap):
         keep_out_of_the_log(str(self._config.get("api_key", "")))
         self.append_builtin_config(self.config_jsonschema)
         found = [
-            *self._environment_faults.values(),
-            *faults(self._config, self.config_jsonschema),
+            *self._environment_errors.values(),
+            *validation_errors(self._config, self.config_jsonschema),
         ]
         if found and raise_errors:
             msg = "Config validation failed"

@@ -1,0 +1,1 @@
+"""What reading and writing share: the HTTP side of the Instantly API."""

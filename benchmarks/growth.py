@@ -1,4 +1,4 @@
-"""Time against rows, and against the campaigns that a stream asks about."""
+"""Time against rows, and against the campaigns of which each takes a request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STREAMS = {"labels": "lead_labels", "campaigns": "campaign_sending_status"}
 
 
 def section(plan: Plan) -> Section:
-    """Read more and more labels, and ask about more and more campaigns."""
+    """Read more and more labels, and the status of more and more campaigns."""
     result = Section(
         "Growth",
         "Labels read in pages of 100, and the sending status of campaigns, for each of "

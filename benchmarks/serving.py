@@ -53,42 +53,42 @@ class Served:
 
     def switch(self, **attributes: Any) -> None:
         """Set attributes of the sandbox."""
-        self._ask("switch", attributes)
+        self._call("switch", attributes)
 
     def let_a_minute_pass(self) -> None:
-        """Let the limits forget what has been asked until now."""
-        self._ask("minute")
+        """Let the limits forget the requests until now."""
+        self._call("minute")
 
     def statuses(self) -> Counter[int]:
         """Return how often each status has been answered, and forget it."""
-        found: Counter[int] = self._ask("statuses")
+        found: Counter[int] = self._call("statuses")
         return found
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of a list: `labels`, `lists` or one of the tables."""
-        found: list[dict[str, Any]] = self._ask("rows", name)
+        found: list[dict[str, Any]] = self._call("rows", name)
         return found
 
-    def _ask(self, *question: object) -> Any:  # noqa: ANN401 - what is asked for
-        self._end.send(question)
+    def _call(self, *message: object) -> Any:  # noqa: ANN401 - as the message has it
+        self._end.send(message)
         return self._end.recv()
 
     def seconds_a_request(self, times: int = 20) -> float:
-        """Return what a small request takes, asked one after the other."""
-        place = urlsplit(self.url)
-        connection = http.client.HTTPConnection(place.netloc, timeout=60)
+        """Return what a small request takes, one after the other."""
+        address = urlsplit(self.url)
+        connection = http.client.HTTPConnection(address.netloc, timeout=60)
         headers = {"Authorization": f"Bearer {self.key}", "User-Agent": "benchmark"}
         began = time.perf_counter()
         for _ in range(times):
             connection.request(
-                "GET", f"{place.path}/lead-labels?limit=1", None, headers
+                "GET", f"{address.path}/lead-labels?limit=1", None, headers
             )
             connection.getresponse().read()
         connection.close()
         return (time.perf_counter() - began) / times
 
     def config(self, **settings: object) -> dict[str, object]:
-        """Return the tap's config for this sandbox, which may be asked at any pace."""
+        """Return the tap's config for this sandbox, which sets no pace."""
         return {
             "api_url": self.url,
             "api_key": self.key,

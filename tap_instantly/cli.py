@@ -28,7 +28,7 @@ from singer_sdk.tap_base import CliTestOptionValue
 from tap_instantly.api.errors import describe_error, truncate
 from tap_instantly.api.redaction import redact_in_logs
 from tap_instantly.settings import (
-    environment_faults,
+    environment_errors,
     unknown_variables,
     validation_errors,
 )
@@ -96,18 +96,18 @@ class CommandLineTap(Tap):
         catalog = options.get("catalog")
         if isinstance(catalog, dict) and not isinstance(catalog, Catalog):
             options["catalog"] = read_catalog(copy.deepcopy(catalog))
-        self._environment_faults: dict[str, str] = {}
+        self._environment_errors: dict[str, str] = {}
         if parse_env_config:
             # The SDK looks for .env beside its own code only.
             load_dotenv(find_dotenv(usecwd=True))
             self.append_builtin_config(self.config_jsonschema)
-            self._environment_faults = environment_faults(
+            self._environment_errors = environment_errors(
                 self.config_jsonschema, self._env_var_prefix
             )
             for name in unknown_variables(self.config_jsonschema, self._env_var_prefix):
                 self.logger.warning("%s in the environment is no setting", name)
         # The SDK would stop at these before it looks at the others.
-        unreadable = {name: os.environ.pop(name) for name in self._environment_faults}
+        unreadable = {name: os.environ.pop(name) for name in self._environment_errors}
         try:
             super().__init__(parse_env_config=parse_env_config, **options)
         finally:
@@ -119,7 +119,7 @@ class CommandLineTap(Tap):
         redact_in_logs(str(self._config.get("api_key", "")))
         self.append_builtin_config(self.config_jsonschema)
         found = [
-            *self._environment_faults.values(),
+            *self._environment_errors.values(),
             *validation_errors(self._config, self.config_jsonschema),
         ]
         if found and raise_errors:

@@ -8,10 +8,10 @@ import re
 import typing as t
 from importlib import metadata
 
-from jsonschema import Draft7Validator
+from jsonschema import Draft7Validator, FormatChecker
 from singer_sdk import typing as th
 
-from tap_instantly.api.addresses import URL, is_loopback
+from tap_instantly.api.addresses import is_loopback, is_plain, keeps_secrets
 from tap_instantly.api.rate_limit import MAX_PER_MINUTE
 from tap_instantly.incremental import parse_timestamp
 
@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 SETTINGS = th.PropertiesList(
     th.Property(
         "api_key",
-        th.StringType,
+        th.StringType(pattern=r"^[ -~]*[!-~][ -~]*$(?!\n)"),
         required=True,
         secret=True,
         title="API key",
@@ -63,7 +63,7 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "api_url",
-        th.StringType,
+        th.URIType,
         default="https://api.instantly.ai/api/v2",
         title="API URL",
         description=(
@@ -72,7 +72,7 @@ SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "user_agent",
-        th.StringType,
+        th.StringType(pattern=r"^[!-~]([ -~]*[!-~])?$(?!\n)"),
         default=f"tap-instantly/{metadata.version('tap-instantly')}",
         title="User agent",
         description=(
@@ -113,6 +113,22 @@ SETTINGS = th.PropertiesList(
     additional_properties=False,
 )
 
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)")
+
+FORMATS = FormatChecker(())
+
+
+@FORMATS.checks("date-time", raises=ValueError)
+def _is_date(value: object) -> bool:
+    return not isinstance(value, str) or bool(
+        DATE.match(value) and parse_timestamp(value)
+    )
+
+
+@FORMATS.checks("uri")
+def _is_address(value: object) -> bool:
+    return not isinstance(value, str) or is_plain(value)
+
 
 def validation_errors(
     config: Mapping[str, t.Any], schema: dict[str, t.Any]
@@ -124,62 +140,55 @@ def validation_errors(
         schema: The JSON Schema of the settings, the SDK's own included.
 
     Yields:
-        A sentence a fault, which names the setting and what to do. Values are not
-        repeated, since one of them is the key.
+        A sentence for each error, which names the setting and says what to do. Values
+        are not repeated, since one of them is the key.
     """
     known = schema["properties"]
-    for name in config.keys() - known:
+    for name in sorted(config.keys() - known):
         yield f"Setting `{name}` is unknown; known are {', '.join(sorted(known))}."
-    chosen = {name: value for name, value in config.items() if name in known}
-    by_schema = list(Draft7Validator(schema).iter_errors(chosen))
-    for error in by_schema:
-        yield _explain(error, config, schema)
-    misshapen = {error.path[0] for error in by_schema if error.path}
-    for name, check in CHECKS.items():
-        if name not in misshapen and config.get(name) is not None:
-            fault = check(config[name])
-            if fault:
-                yield f"Setting `{name}` {fault}."
-    if _asks_too_much(config.get("max_requests_per_minute"), config.get("api_url")):
+    given = {name: value for name, value in config.items() if name in known}
+    errors = list(Draft7Validator(schema, format_checker=FORMATS).iter_errors(given))
+    yield from map(_describe_error, errors)
+    for error in errors:
+        given.pop(next(iter(error.path), ""), None)
+    url, start, end = map(given.get, ("api_url", "start_date", "end_date"))
+    if url and not keeps_secrets(url):
+        yield (
+            "Setting `api_url` must begin with https, "
+            "so that nobody on the way can read the key."
+        )
+    if start and end and parse_timestamp(end) <= parse_timestamp(start):
+        yield "Setting `end_date` must be later than `start_date`."
+    per_minute = given.get("max_requests_per_minute") or 0
+    if per_minute > MAX_PER_MINUTE and not is_loopback(url or ""):
         yield (
             f"Setting `max_requests_per_minute` must be at most {MAX_PER_MINUTE}, "
             "which is what Instantly allows a workspace."
         )
-    if _ends_before_start(config.get("start_date"), config.get("end_date")):
-        yield "Setting `end_date` must be later than `start_date`."
 
 
-def environment_faults(schema: dict[str, t.Any], prefix: str) -> dict[str, str]:
+def environment_errors(schema: dict[str, t.Any], prefix: str) -> dict[str, str]:
     """Say which environment variables hold text that their setting cannot take.
 
     The SDK would stop with a traceback, or take any other word for `false`.
 
-    Args:
-        schema: The JSON Schema of the settings.
-        prefix: What the names of the variables begin with.
-
     Returns:
-        A sentence a fault, by the variable.
+        A sentence for each error, by the variable.
     """
     found = {}
     for name, setting in schema["properties"].items():
         variable = prefix + name.upper()
         text = os.environ.get(variable)
-        for kind, (pattern, wanted) in SPELLINGS.items():
+        for kind, (is_spelled_so, wanted) in SPELLINGS.items():
             if text is not None and kind in setting.get("type", ()):
-                if not (pattern.fullmatch(text) if pattern else _is_json(text)):
+                if not is_spelled_so(text):
                     found[variable] = f"Setting `{name}` must be {wanted}."
                 break
     return found
 
 
 def unknown_variables(schema: dict[str, t.Any], prefix: str) -> list[str]:
-    """Return the environment variables that look like settings, but are none.
-
-    Args:
-        schema: The JSON Schema of the settings.
-        prefix: What the names of the variables begin with.
-    """
+    """Return the environment variables that look like settings, but are none."""
     known = {prefix + name.upper() for name in [*schema["properties"], "loglevel"]}
     return sorted(
         name
@@ -191,79 +200,19 @@ def unknown_variables(schema: dict[str, t.Any], prefix: str) -> list[str]:
     )
 
 
-def _explain(
-    error: ValidationError, config: Mapping[str, t.Any], schema: dict[str, t.Any]
-) -> str:
-    if error.validator == "required" and not error.path:
-        missing = next(name for name in schema["required"] if name not in config)
-        return (
-            f"Setting `{missing}` is missing; "
-            f"set it in the configuration or as TAP_INSTANTLY_{missing.upper()}."
-        )
-    name = ".".join(map(str, error.path))
+def _describe_error(error: ValidationError) -> str:
+    path, keyword = [*map(str, error.path)], str(error.validator)
+    instance: t.Any = error.instance
     wanted: t.Any = error.validator_value
-    if error.validator == "type":
+    if keyword == "required":
+        path.append(next(name for name in wanted if name not in instance))
+    if keyword == "type":
         kinds = [wanted] if isinstance(wanted, str) else wanted
-        what = "of type " + " or ".join(kind for kind in kinds if kind != "null")
-    elif error.validator in BOUNDS:
-        what = f"{BOUNDS[error.validator]} {wanted}"
-    else:
-        what = f"other: its {error.validator} is wrong"
-    return f"Setting `{name}` must be {what}."
-
-
-def _check_header(text: str) -> str | None:
-    if not text.strip():
-        return "is empty"
-    if re.search(r"[^\x20-\x7e]", text):
-        return "has characters that an HTTP header cannot carry, perhaps a line break"
-    return None
-
-
-def _check_name(text: str) -> str | None:
-    if text != text.strip():
-        return "begins or ends with a blank, which an HTTP header cannot carry"
-    return _check_header(text)
-
-
-def _check_date(text: str) -> str | None:
-    try:
-        parse_timestamp(text)
-    except ValueError:
-        text = ""
-    if re.match(r"\d{4}-\d\d-\d\d([T ]|$)", text, re.ASCII):
-        return None
-    return "is no date; write it like 2026-01-31 or 2026-01-31T08:00:00Z"
-
-
-def _check_url(text: str) -> str | None:
-    url = URL.fullmatch(text)
-    if url is None or int(url["port"] or 0) > HIGHEST_PORT:
-        return (
-            "is no plain address; write it like https://api.instantly.ai/api/v2, "
-            "without a user name, a query or a fragment"
-        )
-    if url["scheme"].lower() == "http" and not is_loopback(text):
-        return "must begin with https, so that nobody on the way can read the key"
-    return None
-
-
-def _asks_too_much(per_minute: object, url: object) -> bool:
-    """Tell whether more is asked than Instantly allows; on loopback anything goes."""
-    return (
-        isinstance(per_minute, int)
-        and per_minute > MAX_PER_MINUTE
-        and not is_loopback(str(url))
-    )
-
-
-def _ends_before_start(start: object, end: object) -> bool:
-    try:
-        return parse_timestamp(t.cast("str", end)) <= parse_timestamp(
-            t.cast("str", start)
-        )
-    except (TypeError, ValueError):
-        return False
+        wanted = " or ".join(kind for kind in kinds if kind != "null")
+    name = ".".join(path)
+    generic = SENTENCES.get(keyword, f"breaks the rule `{keyword}` of its schema")
+    what = SENTENCES.get(f"{name}.{keyword}", generic)
+    return f"Setting `{name}` {what.format(wanted)}."
 
 
 def _is_json(text: str) -> bool:
@@ -274,24 +223,37 @@ def _is_json(text: str) -> bool:
     return True
 
 
-CHECKS: dict[str, Callable[[str], str | None]] = {
-    "api_key": _check_header,
-    "start_date": _check_date,
-    "end_date": _check_date,
-    "api_url": _check_url,
-    "user_agent": _check_name,
+SENTENCES = {
+    "type": "must be of type {}",
+    "minimum": "must be at least {}",
+    "maximum": "must be at most {}",
+    "required": "is missing",
+    "api_key.required": (
+        "is missing; set it in the configuration or as TAP_INSTANTLY_API_KEY"
+    ),
+    "api_key.pattern": (
+        "is empty or has characters that an HTTP header cannot carry, "
+        "perhaps a line break"
+    ),
+    "user_agent.pattern": (
+        "is empty, begins or ends with a blank, "
+        "or has characters that an HTTP header cannot carry"
+    ),
+    "format": "is not a date; write it like 2026-01-31 or 2026-01-31T08:00:00Z",
+    "api_url.format": (
+        "is not a plain address; write it like https://api.instantly.ai/api/v2, "
+        "without a user name, a query or a fragment"
+    ),
 }
+"""What is wrong, by the keyword of JSON Schema, for one setting or for any other."""
 
-HIGHEST_PORT = 65535
-
-BOUNDS = {"minimum": "at least", "maximum": "at most"}
-
-SPELLINGS: dict[str, tuple[re.Pattern[str] | None, str]] = {
-    "integer": (re.compile(r"[+-]?\d{1,9}", re.ASCII), "a whole number"),
+SPELLINGS: dict[str, tuple[Callable[[str], object], str]] = {
+    "integer": (re.compile(r"[+-]?[0-9]{1,9}").fullmatch, "a whole number"),
     "boolean": (
-        re.compile(r"true|false|1|0|yes|no|on|off", re.IGNORECASE),
+        re.compile("(?i)true|false|[01]|yes|no|on|off").fullmatch,
         "true or false",
     ),
-    "object": (None, "JSON"),
-    "array": (None, "JSON"),
+    "object": (_is_json, "JSON"),
+    "array": (_is_json, "JSON"),
 }
+"""How an environment variable spells a value of each type."""

@@ -1,4 +1,4 @@
-"""`python -m tests.drift`, against documents that are made of the tap itself."""
+"""`python -m scripts.drift`, against documents that are made of the tap itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if t.TYPE_CHECKING:
     from tap_instantly.reading.stream import InstantlyStream
     from tests.conftest import Json
 
-EXPLAINED = Path(__file__).parent / "drift" / "explained.json"
+EXPLAINED = Path(__file__).parents[1] / "scripts" / "drift" / "explained.json"
 NOTHING = "0 unexplained, 0 explained"
 ONE = "1 unexplained, 0 explained"
 
@@ -131,7 +131,7 @@ def drift(tmp_path: Path) -> Drift:
         reasons = tmp_path / "explained.json"
         reasons.write_text(json.dumps(explained or {}), encoding="utf-8")
         return subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "tests.drift", source]
+            [sys.executable, "-W", "ignore", "-m", "scripts.drift", source]
             + (list(options) or [f"--explained={reasons}"]),
             cwd=Path(__file__).parents[1],
             capture_output=True,

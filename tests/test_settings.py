@@ -62,6 +62,14 @@ WRONG: dict[str, tuple[str, Json]] = {
     "lookback negative": ("lookback_days", {"lookback_days": -1}),
     "lookback with a fraction": ("lookback_days", {"lookback_days": 1.5}),
     "lookback as a boolean": ("lookback_days", {"lookback_days": True}),
+    "more requests than allowed": (
+        "max_requests_per_minute",
+        {"api_url": "https://example.com", "max_requests_per_minute": 6001},
+    ),
+    "more requests than allowed, as a float": (
+        "max_requests_per_minute",
+        {"api_url": "https://example.com", "max_requests_per_minute": 7000.0},
+    ),
     "boolean as text": (
         "emit_activate_version_messages",
         {"emit_activate_version_messages": "true"},

@@ -1,9 +1,11 @@
-"""Addresses of the API."""
+"""Addresses of the API, of which only those on this machine go without https."""
 
 from __future__ import annotations
 
 import re
 from ipaddress import ip_address
+
+HIGHEST_PORT = 65535
 
 URL = re.compile(
     r"(?P<scheme>https?)://"
@@ -12,6 +14,13 @@ URL = re.compile(
     r"(?:/[\w.~%/-]*)?",
     re.ASCII | re.IGNORECASE,
 )
+"""An address without a user name, a query or a fragment."""
+
+
+def is_plain(url: str) -> bool:
+    """Tell whether a text is an address that leaves no doubt which host it names."""
+    match = URL.fullmatch(url)
+    return match is not None and int(match["port"] or 0) <= HIGHEST_PORT
 
 
 def is_loopback(url: str) -> bool:
@@ -22,3 +31,8 @@ def is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def keeps_secrets(url: str) -> bool:
+    """Tell whether nobody on the way to an address can read what is sent there."""
+    return url.lower().startswith("https://") or is_loopback(url)

@@ -1,4 +1,4 @@
-"""The command: `python -m tests.drift OPENAPI_FILE_OR_URL`.
+"""The command: `python -m scripts.drift OPENAPI_FILE_OR_URL`.
 
 Everything that differs is a line, `stream: what differs`. A line that is meant to be
 stands in explained.json as it is printed, under its reason.
@@ -104,7 +104,10 @@ class Document:
         return dict(fields)
 
     def _walk(
-        self, schema: t.Any, place: str = "", above: tuple[str, ...] = ()
+        self,
+        schema: t.Any,  # noqa: ANN401 (a document may hold anything)
+        place: str = "",
+        above: tuple[str, ...] = (),
     ) -> Iterator[tuple[str, set[str]]]:
         if isinstance(schema, bool):  # anything, or nothing
             return

@@ -1,0 +1,1 @@
+"""Tools around the tap, none of which it needs itself."""

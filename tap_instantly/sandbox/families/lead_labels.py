@@ -1,0 +1,117 @@
+"""Lead labels: a workspace's own interest statuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tap_instantly.sandbox.families.filters import contains
+from tap_instantly.sandbox.store import timestamps
+from tap_instantly.sandbox.store.calls import Endpoint, Parameter
+from tap_instantly.sandbox.store.draws import Draw, draw_timestamps
+from tap_instantly.sandbox.store.rows import LazyRows
+
+if TYPE_CHECKING:
+    from tap_instantly.sandbox.families.workspace import Workspace
+    from tap_instantly.sandbox.store.rows import Row
+
+_SENTIMENTS = ("positive", "neutral", "negative")
+_LABELS = (
+    ("Wants a demo", "positive", "Asked to see the product."),
+    ("Asked for pricing", "positive", "Wants a quote or the price list."),
+    ("Send case study", "positive", "Would read a reference from the same trade."),
+    ("Trial started", "positive", "Signed up after the second mail."),
+    ("Ready to sign", "positive", "Contract is with procurement@example.com."),
+    ("Möchte einen Rückruf", "positive", "Phone number is in the signature."),
+    ("Referred to a colleague", "positive", "The right contact is named in the reply."),
+    ("🔥 Hot", "positive", "Answered within the hour."),
+    ("Follow up next quarter", "neutral", "Interested, but not before the new budget."),
+    ("Question about security", "neutral", "Forward to security@example.com."),
+    ("Forwarded internally", "neutral", "Waiting for somebody else's answer."),
+    ("On parental leave", "neutral", "Back at the date given in the reply."),
+    ("Already a customer", "neutral", 'Replied "we use you already".'),
+    ("Needs legal review", "neutral", "Data processing agreement requested."),
+    ("Left the company", "negative", "Mailbox is answered by a successor."),
+    ("Uses a competitor", "negative", "Under contract for at least a year."),
+    ("No budget", "negative", "Not this year."),
+    ("Too small", "negative", "Fewer than ten people."),
+    ("Please remove me", "negative", "Add to the block list."),
+    ("Pas intéressé", "negative", "Réponse polie, mais claire."),
+)
+_TEAMS = ("", "", "", "", " DACH", " UK & IE", " Nordics", " Benelux", " US East")
+_ROLES = ("viewer", "editor")
+
+
+class LeadLabels:
+    """Lead labels."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Belong to `workspace`."""
+        self._workspace = workspace
+        self._table = workspace.new_table(
+            LazyRows(
+                self._plan, lambda known: self._row(*known), lambda known: known[1]
+            ),
+            cursor="timestamp",
+            ties_by_age=True,
+            filters={
+                "search": contains("label"),
+                "interest_status": lambda row, value: (
+                    value not in _SENTIMENTS
+                    or row.get("interest_status_label") == value
+                ),
+            },
+            make=self._row,
+        )
+        self.tables = {"lead_labels": self._table}
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return what this family answers."""
+        return [
+            self._table.endpoint(
+                "/lead-labels",
+                search=Parameter(),
+                interest_status=Parameter(choices=_SENTIMENTS),
+            ),
+            replace(
+                self._table.detail("/lead-labels/{id}"),
+                placeholders={"id": Parameter("uuid")},
+            ),
+        ]
+
+    def _plan(self) -> dict[str, tuple[int, int]]:
+        """Return the number and the time of each label, oldest first."""
+        workspace = self._workspace
+        count = workspace.sizes.labels
+        newest = draw_timestamps(workspace.seed, "labels", count, workspace.ties)
+        return {
+            Draw(workspace.seed, "label", number).uuid7(created): (number, created)
+            for number, created in enumerate(reversed([*newest]))
+        }
+
+    def _row(self, number: int, created: int) -> Row:
+        """Return a label, whose id carries its time of creation."""
+        workspace = self._workspace
+        draw = Draw(workspace.seed, "label", number)
+        identity = draw.uuid7(created)
+        label, sentiment, description = draw.of(_LABELS)
+        half, odd = divmod(number, 2)
+        row: Row = {
+            "id": identity,
+            "timestamp_created": timestamps.write(created),
+            "created_by": draw.of(workspace.users),
+            "organization_id": workspace.organization,
+            "label": label + draw.of(_TEAMS),
+            "interest_status_label": sentiment,
+            "interest_status": -496 - half if odd else 56 + half,
+        }
+        if not draw.once_in(4):
+            row["description"] = description
+        if not draw.once_in(5):
+            row["use_with_ai"] = draw.once_in(2)
+        if draw.once_in(12):
+            row["access_grants"] = [
+                {"user_id": draw.of(workspace.users), "role": draw.of(_ROLES)}
+                for _ in range(draw.below(3))
+            ]
+        return row

@@ -1,0 +1,111 @@
+"""Lead lists, and how the addresses of their leads have been verified."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tap_instantly.sandbox.families.filters import contains, is_true
+from tap_instantly.sandbox.families.leads import VERIFIED, count_leads
+from tap_instantly.sandbox.store import timestamps
+from tap_instantly.sandbox.store.calls import Endpoint, NotFoundError, Parameter
+from tap_instantly.sandbox.store.draws import Draw, draw_timestamps
+from tap_instantly.sandbox.store.rows import LazyRows
+
+if TYPE_CHECKING:
+    from tap_instantly.sandbox.families.workspace import Workspace
+    from tap_instantly.sandbox.store.calls import Call
+    from tap_instantly.sandbox.store.rows import Row
+
+_TRADES = (
+    "Freight brokers",
+    "SaaS founders",
+    "Dental clinics",
+    "Heads of RevOps",
+    "Logistics directors",
+    "E-commerce, Shopify Plus",
+    "Webinar sign-ups",
+    "Trade fair visitors",
+    "Closed-lost 12 months",
+    "Steuerberater",
+    "Machine builders",
+    "Recruiting agencies",
+    "Property managers",
+    "HR leads 50-200",
+    "Newsletter, unengaged",
+    "Series A fintechs",
+)
+_PLACES = ("DE", "AT", "CH", "UK", "FR", "NL", "US", "CA", "Nordics", "Köln/Düsseldorf")
+_SEASONS = ("Q1", "Q2", "Q3", "Q4", "(copy)", "- cleaned", "v2", "A/B")
+
+
+class LeadLists:
+    """Lead lists and the verification of their leads."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Belong to `workspace`."""
+        self._workspace = workspace
+        has_task = is_true("has_enrichment_task")
+        self._table = workspace.new_table(
+            LazyRows(
+                self._plan, lambda known: self._row(*known), lambda known: known[1]
+            ),
+            cursor="timestamp",
+            ties_by_age=True,
+            filters={
+                "search": contains("name"),
+                "has_enrichment_task": lambda row, value: (
+                    value not in ("true", "false") or has_task(row, value)
+                ),
+            },
+            make=self._row,
+        )
+        self.tables = {"lead_lists": self._table}
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return what this family answers."""
+        return [
+            self._table.endpoint(
+                "/lead-lists",
+                search=Parameter(),
+                has_enrichment_task=Parameter(choices=("true", "false")),
+            ),
+            replace(
+                self._table.detail("/lead-lists/{id}"),
+                placeholders={"id": Parameter("uuid")},
+            ),
+            Endpoint("GET", "/lead-lists/{id}/verification-stats", self._stats),
+        ]
+
+    def _stats(self, call: Call) -> Row:
+        identity = call.path["id"]
+        if identity not in self._table:
+            raise NotFoundError
+        leads = count_leads(self._workspace, identity)
+        stats = {name: leads.verified[code] for code, name in VERIFIED.items()}
+        return {"stats": stats, "total_leads": leads.total}
+
+    def _plan(self) -> dict[str, tuple[int, int]]:
+        """Return the number and the time of each list, oldest first."""
+        workspace = self._workspace
+        count = workspace.sizes.lists
+        newest = draw_timestamps(workspace.seed, "lists", count, workspace.ties)
+        return {
+            Draw(workspace.seed, "list", number).uuid4(): (number, created)
+            for number, created in enumerate(reversed([*newest]))
+        }
+
+    def _row(self, number: int, created: int) -> Row:
+        workspace = self._workspace
+        draw = Draw(workspace.seed, "list", number)
+        row: Row = {
+            "id": draw.uuid4(),
+            "organization_id": workspace.organization,
+            "name": f"{draw.of(_TRADES)} {draw.of(_PLACES)} {draw.of(_SEASONS)}",
+            "timestamp_created": timestamps.write(created),
+        }
+        if draw.once_in(3):
+            row["has_enrichment_task"] = draw.once_in(3)
+        if draw.once_in(2):
+            row["owned_by"] = draw.of(workspace.users)
+        return row

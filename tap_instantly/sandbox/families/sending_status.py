@@ -1,0 +1,81 @@
+"""Why a campaign or a subsequence sends, or does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_instantly.sandbox.store import timestamps
+from tap_instantly.sandbox.store.draws import NEWEST
+
+if TYPE_CHECKING:
+    from tap_instantly.sandbox.store.rows import Row
+
+_WORDS = {
+    -99: "campaign_account_suspended",
+    -2: "campaign_bounce_protect",
+    -1: "campaign_accounts_unhealthy",
+    0: "campaign_draft",
+    2: "campaign_paused",
+    3: "campaign_completed",
+    4: "campaign_running_subsequences",
+}
+_OUT_OF_SCHEDULE = "out_of_schedule"
+
+
+def sending_status(
+    campaign: Row, *, subsequence: Row | None = None, with_summary: bool
+) -> Row:
+    """Return the answer about a campaign, or about one of its subsequences.
+
+    A draft has no diagnostics, and outside the schedule several blocks are missing.
+    """
+    status = (subsequence or campaign)["status"]
+    word = _WORDS.get(status, _OUT_OF_SCHEDULE if subsequence else "healthy")
+    if word == "campaign_draft":
+        return {"diagnostics": None, "summary": None}
+    mailboxes = len(campaign.get("email_list", []))
+    limit = campaign.get("daily_limit", 40)
+    diagnostics: Row = {
+        "campaign_id": campaign["id"],
+        "last_updated": timestamps.write(NEWEST),
+        "status": word,
+        "issue_tracking": {
+            "current_status_code": None if word == "healthy" else word,
+            "issue_first_seen_at": None,
+            "consecutive_loops_with_issue": 0,
+            "last_healthy_send_at": timestamps.write(NEWEST),
+        },
+        "schedule_status": {"in_schedule": word != _OUT_OF_SCHEDULE},
+    }
+    if subsequence:
+        diagnostics["subsequence_id"] = subsequence["id"]
+    if word != _OUT_OF_SCHEDULE:
+        diagnostics |= {
+            "accounts_summary": {
+                "total_connected": mailboxes,
+                "available": mailboxes,
+                "unavailable": {
+                    "daily_limit_hit": 0,
+                    "slow_ramp_limit_hit": 0,
+                    "disconnected": 0,
+                    "global_gap_not_met": 0,
+                },
+            },
+            "campaign_daily_limit": {"limit": limit, "sent": 0, "limit_hit": False},
+            "new_lead_limit": {
+                "enabled": False,
+                "limit": None,
+                "contacted": 0,
+                "limit_hit": False,
+            },
+            "follow_ups_waiting": {"count": 0, "earliest_wait_time_seconds": None},
+            "leads_status": {
+                "no_leads_ready": False,
+                "account_unavailable_skips": 0,
+                "delay_not_met_skips": 0,
+            },
+        }
+    summary: Row = {"status": word, "status_message": f"The status is {word}."}
+    if with_summary:
+        summary["ai_summary"] = "All mailboxes are connected."
+    return {"diagnostics": diagnostics, "summary": summary}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import itertools
-import json
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
 
 from tap_instantly.sandbox import Sandbox
+from tap_instantly.sandbox.store.calls import Call
 from tests.sandbox.requesting import LABEL_KEYS, LIST_KEYS, get, ids, moment, page, walk
 
 
@@ -76,7 +76,7 @@ class TestData:
 
     def test_many_rows_stay_in_recent_years(self) -> None:
         labels = Sandbox(labels=100_000, order="oldest").labels
-        first = json.loads(labels.page({"limit": "1"}))["items"][0]
+        (first,) = labels.page(Call(query={"limit": ["1"]}))["items"]
         assert first["timestamp_created"] > "2022"
 
     def test_ties(self) -> None:
@@ -133,7 +133,7 @@ class TestDefaults:
     def test_an_empty_list(self) -> None:
         with Sandbox(labels=0) as empty:
             assert page(empty) == {"items": []}
-            (row,) = empty.labels.add(1)
+            row = empty.labels.add()
             assert walk(empty) == [row]
 
     @pytest.mark.parametrize("word", ["positive", "neutral", "negative"])
@@ -152,15 +152,15 @@ class TestDefaults:
         ]
 
     def test_search(self, sandbox: Sandbox) -> None:
-        sandbox.labels.add(1, label="Wants a Zeppelin")
-        sandbox.lists.add(2, name="Zeppelin pilots")
+        sandbox.labels.add(label="Wants a Zeppelin")
+        sandbox.lists.add_many(2, name="Zeppelin pilots")
         assert len(walk(sandbox, search="ZEPPELIN")) == 1
         assert len(walk(sandbox, "/lead-lists", search="zeppelin", limit=1)) == 2
         assert walk(sandbox, search="dirigible") == []
 
     def test_filters_know_the_last_page(self, sandbox: Sandbox) -> None:
         sandbox.end = "absent"
-        sandbox.labels.add(2, label="Zeppelin")
+        sandbox.labels.add_many(2, label="Zeppelin")
         assert "next_starting_after" in page(sandbox, search="zeppelin", limit=1)
         assert "next_starting_after" not in page(sandbox, search="zeppelin", limit=2)
 

@@ -267,7 +267,8 @@ class TestStart:
     def test_makes_nothing_before_it_is_asked(self) -> None:
         with Sandbox() as sandbox:
             ask(sandbox, "GET", "/lead-labels")
-            assert "_world" not in vars(sandbox)
+            made = [name for name, table in sandbox.tables.items() if table.is_made]
+            assert made == ["lead_labels", "lead_lists"]
 
     def test_an_empty_workspace(self) -> None:
         with Sandbox(

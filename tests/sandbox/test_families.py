@@ -9,10 +9,10 @@ import pytest
 import requests
 
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.sandbox.agents import FEW, MANY, SALES
-from tap_instantly.sandbox.logs import CANARY_HEADER
-from tap_instantly.sandbox.orders import CANARY_PASSWORD
-from tap_instantly.sandbox.workspace import CANARY_KEY
+from tap_instantly.sandbox.families.ai_agent_family import FEW, MANY, SALES
+from tap_instantly.sandbox.families.domain_orders import CANARY_PASSWORD
+from tap_instantly.sandbox.families.webhooks import CANARY_HEADER
+from tap_instantly.sandbox.families.workspace_admin import CANARY_KEY
 from tests.sandbox.requesting import get, ids, page, pages, walk
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_instantly.sandbox.endpoints import Call
-from tap_instantly.sandbox.table import Table
+from tap_instantly.sandbox.store.calls import Call
+from tap_instantly.sandbox.store.tables import Table
 from tests.sandbox.served import ENDPOINTS, ask
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class TestBodies:
     @pytest.mark.parametrize("end", ["present", "absent", "null", "empty"])
     def test_say_what_a_page_says(self, sandbox: Sandbox, end: str) -> None:
         for table in sandbox.tables.values():
-            table.end = end  # type: ignore[assignment] # by its name
+            table.behaviour.end = end  # type: ignore[assignment] # by its name
             for limit in (1, 100, 101):
                 call = Call(query={"limit": [str(limit)]})
                 assert json.loads(table.answer(call)) == table.page(call)
@@ -57,7 +57,7 @@ class TestBodies:
             types: list[Row] = ask(sandbox, method, path).json()["event_types"]
             return [one["label"] for one in types if one["type"] == "custom_label"]
 
-        (row,) = sandbox.labels.add(label="Zeppelin")
+        row = sandbox.labels.add(label="Zeppelin")
         assert "Zeppelin" in names()
         sandbox.labels.edit(row["id"], label="Airship")
         assert "Airship" in names()

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import itertools
 from datetime import timedelta
-from typing import get_args
+from typing import Any, get_args
 from urllib.parse import quote
 
 import pytest
 
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.sandbox.behaviour import CHOICES, Comparison, Cursor, Encoding, Order
+from tap_instantly.sandbox.store.calls import Call
+from tap_instantly.sandbox.store.switches import (
+    CHOICES,
+    Comparison,
+    Cursor,
+    Encoding,
+    Order,
+)
 from tests.sandbox.requesting import (
     Row,
     get,
@@ -51,7 +58,7 @@ class TestSwitches:
         assert 20 < rises < 80
 
     def test_one_listing_alone(self, sandbox: Sandbox) -> None:
-        sandbox.labels.order = "oldest"
+        sandbox.labels.behaviour.order = "oldest"
         assert walk(sandbox) == sandbox.labels.rows[::-1]
         assert walk(sandbox, "/lead-lists") == sandbox.lists.rows
 
@@ -81,7 +88,7 @@ class TestSwitches:
         assert page(sandbox, starting_after=cursor)["items"] == rows[42:52]
 
     def test_strict_timestamps_lose_ties_at_the_edge(self, sandbox: Sandbox) -> None:
-        tied = sandbox.labels.add(15, at="2026-11-01T00:00:00Z")
+        tied = sandbox.labels.add_many(15, created="2026-11-01T00:00:00Z")
         rest = sandbox.labels.rows[15:]
         assert len(tied) == 15
         assert ids(walk(sandbox, limit=10))[10:] == ids(rest)
@@ -106,7 +113,7 @@ class TestSwitches:
         assert body["next_starting_after"] == oldest["timestamp_created"]
 
     def test_inclusive_ties_all_come_again(self, sandbox: Sandbox) -> None:
-        tied = sandbox.labels.add(3, at="2026-11-01T00:00:00Z")
+        tied = sandbox.labels.add_many(3, created="2026-11-01T00:00:00Z")
         sandbox.comparison = "inclusive"
         body = page(sandbox, starting_after="2026-11-01T00:00:00.000Z")
         assert ids(body["items"][:3]) == ids(tied)[::-1]
@@ -150,8 +157,8 @@ class TestSwitches:
         assert raw(sandbox, text.replace(" ", "%20")).status_code == 400
 
     def test_timestamps_in_four_ways(self, sandbox: Sandbox) -> None:
-        sandbox.labels.add(4, at="2026-11-01T12:00:07.000Z")
-        sandbox.labels.add(4, at="2026-11-01T12:00:07.500Z")
+        sandbox.labels.add_many(4, created="2026-11-01T12:00:07.000Z")
+        sandbox.labels.add_many(4, created="2026-11-01T12:00:07.500Z")
         usual = sandbox.labels.rows
         sandbox.timestamps = "mixed"
         rows = walk(sandbox)
@@ -213,8 +220,13 @@ class TestSwitches:
 
     @pytest.mark.parametrize("name", CHOICES)
     def test_a_value_that_does_not_exist(self, name: str) -> None:
+        switches: Any = {name: "sideways"}
         with pytest.raises(ValueError, match=name):
-            setattr(Sandbox(), name, "sideways")
+            Sandbox(**switches)
+        sandbox = Sandbox()
+        setattr(sandbox, name, "sideways")
+        with pytest.raises(ValueError, match=name):
+            sandbox.labels.page(Call())
 
     def test_a_switch_that_does_not_exist(self) -> None:
         with pytest.raises(TypeError, match="'ordr'"):

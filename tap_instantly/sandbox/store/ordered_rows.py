@@ -119,6 +119,11 @@ class OrderedRows:
         return key in self._rows
 
     @property
+    def is_made(self) -> bool:
+        """Whether the rows that there are to begin with have been asked for."""
+        return self._kept is not None
+
+    @property
     def keys(self) -> list[str]:
         """The keys of all rows, ascending by time or by themselves."""
         return [key for *_, key in [*self._usual_places]]

@@ -40,7 +40,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tap_instantly.pages import Page, Request
-    from tap_instantly.sandbox.server import Request as Seen
+    from tap_instantly.sandbox.http.server import Request as Seen
     from tap_instantly.stream import InstantlyStream
 
 PREFIX = "/api/v2"

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.sandbox.store.calls import Call
+from tap_instantly.sandbox.store.api import Call
 from tests.sandbox.requesting import LABEL_KEYS, LIST_KEYS, get, ids, moment, page, walk
 
 

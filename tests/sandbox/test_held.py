@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tap_instantly.sandbox.store.calls import Call
+from tap_instantly.sandbox.store.api import Call
 from tap_instantly.sandbox.store.tables import Table
 from tests.sandbox.served import ENDPOINTS, ask
 

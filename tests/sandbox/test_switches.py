@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.sandbox.store.calls import Call
+from tap_instantly.sandbox.store.api import Call
 from tap_instantly.sandbox.store.switches import (
     CHOICES,
     Comparison,

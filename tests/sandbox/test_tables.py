@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.sandbox.store.calls import Call
+from tap_instantly.sandbox.store.api import Call
 from tap_instantly.sandbox.store.switches import TableCursor, TableOrder
 from tap_instantly.sandbox.store.tables import Table
 from tests.sandbox.served import ENDPOINTS, ask

@@ -14,22 +14,20 @@ from tap_instantly.sandbox.families.email_analytics import (
     figures,
 )
 from tap_instantly.sandbox.families.filters import contains, equals
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import (
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.api import (
     BadRequestError,
+    Call,
     Endpoint,
-    Parameter,
     RefusedError,
+    Row,
 )
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.timestamps import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
 
 MOST_DAYS = 31
 MOST_MAILBOXES = 200
@@ -38,7 +36,8 @@ WARMUP_DAYS = 30
 
 _BULK = 3
 _PAUSED = 2
-_TOMORROW = (NEWEST // DAY + 1) * DAY
+_TOMORROW = (NEWEST // timestamps.DAY + 1) * timestamps.DAY
+_SORTED_BY = ("timestamp_created", "email", "stat_warmup_score", "status")
 _DAILY = {**DAILY, "bounced": "bounced"}
 _FILTERS: dict[str, Callable[[Row], bool]] = {
     "ACC_FILTER_PAUSED": lambda row: row["status"] == _PAUSED,
@@ -81,43 +80,39 @@ class Accounts:
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        window = {name: Parameter("date-time") for name in ("start_date", "end_date")}
-        paging = {"limit": Parameter("number"), "starting_after": Parameter()}
-        emails = Parameter(required=True, many=True, most=MOST_WARMED_UP)
-        listing = {
-            **self._table.paging,
-            "search": Parameter(),
-            "status": Parameter("number", choices=("1", "2", "3", "-1", "-2", "-3")),
-            "provider_code": Parameter(
-                "number", choices=("1", "2", "3", "4", "8", "11")
-            ),
-            "tag_ids": Parameter(),
-            "tag_ids_all": Parameter(),
-            "include_tags": Parameter("boolean"),
-            "filter": Parameter(choices=tuple(_FILTERS)),
-            "sort_by": Parameter(
-                choices=("timestamp_created", "email", "stat_warmup_score", "status")
-            ),
-            "sort_order": Parameter(choices=("asc", "desc")),
-            "skip": Parameter("integer"),
-        }
         return [
-            Endpoint("GET", "/accounts", self._page, listing),
-            Endpoint("GET", "/accounts/{email}", self._detail),
-            Endpoint(
-                "GET",
+            api.get(
+                "/accounts",
+                self._page,
+                **self._table.paging,
+                search=api.TEXT,
+                status=api.one_of("1", "2", "3", "-1", "-2", "-3", kind="number"),
+                provider_code=api.one_of("1", "2", "3", "4", "8", "11", kind="number"),
+                tag_ids=api.TEXT,
+                tag_ids_all=api.TEXT,
+                include_tags=api.FLAG,
+                filter=api.one_of(*_FILTERS),
+                sort_by=api.one_of(*_SORTED_BY),
+                sort_order=api.SORT_ORDER,
+                skip=api.Parameter("integer"),
+            ),
+            api.get("/accounts/{email}", self._detail),
+            api.get(
                 "/accounts/analytics/daily",
                 self._daily,
-                {**window, "emails": Parameter(many=True)},
+                **api.WINDOW,
+                emails=api.Parameter(many=True),
             ),
-            Endpoint(
-                "POST",
+            api.post(
                 "/accounts/warmup-analytics",
                 self._warmup,
-                body={"emails": emails},
+                emails=api.Parameter(required=True, many=True, most=MOST_WARMED_UP),
             ),
-            Endpoint(
-                "GET", "/account-campaign-mappings/{email}", self._mappings, paging
+            api.get(
+                "/account-campaign-mappings/{email}",
+                self._mappings,
+                limit=api.NUMBER,
+                starting_after=api.TEXT,
             ),
         ]
 
@@ -176,8 +171,10 @@ class Accounts:
         emails = call.query.get("emails", [])
         window = Window.of(call, ends_inclusive=switches.ends_inclusive)
         end = _TOMORROW if window.end is None else window.end
-        start = end - WARMUP_DAYS * DAY if window.start is None else window.start
-        days = -(-(end - start) // DAY)
+        start = (
+            end - WARMUP_DAYS * timestamps.DAY if window.start is None else window.start
+        )
+        days = -(-(end - start) // timestamps.DAY)
         if (
             not 0 < len(emails) <= MOST_MAILBOXES
             or days > MOST_DAYS
@@ -232,10 +229,10 @@ class Accounts:
     def _row(self, number: int) -> Row:
         """Return a mailbox; some were connected in bulk, in one millisecond."""
         workspace = self._workspace
-        draw = Draw(workspace.seed, "bulk", number // _BULK)
-        created = NEWEST - (100 + number // _BULK * 3) * DAY
-        created -= draw.below(DAY // 1000) * 1000
-        draw = Draw(workspace.seed, "mailbox", number)
+        draw = workspace.draw("bulk", number // _BULK)
+        created = NEWEST - (100 + number // _BULK * 3) * timestamps.DAY
+        created -= draw.below(timestamps.DAY // 1000) * 1000
+        draw = workspace.draw("mailbox", number)
         updated = created + draw.below((NEWEST - created) // 1000) * 1000
         first, last = workspace.sender(number)
         row: Row = {
@@ -250,7 +247,7 @@ class Accounts:
             "setup_pending": draw.once_in(9),
             "is_managed_account": draw.once_in(5),
             "status": draw.of((1, 1, 1, 1, 2, -1)),
-            "timestamp_warmup_start": timestamps.write(created + DAY),
+            "timestamp_warmup_start": timestamps.write(created + timestamps.DAY),
             "stat_warmup_score": 70 + draw.below(31),
         }
         optional: Row = {
@@ -300,7 +297,7 @@ def _warmed_up(email: str) -> dict[str, dict[str, int]]:
     """Return each day's warm-up; where nothing landed in spam, that is left out."""
     days = {}
     for age in reversed(range(WARMUP_DAYS)):
-        day = timestamps.write(NEWEST - age * DAY)[:10]
+        day = timestamps.write(NEWEST - age * timestamps.DAY)[:10]
         draw = Draw("warmed up", email, day)
         spam = draw.of((0, 0, 0, 1, 2))
         inbox = 5 + draw.below(20)

@@ -6,15 +6,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import NotFoundError
+from tap_instantly.sandbox.store.api import Call, NotFoundError, Row
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
     from tap_instantly.sandbox.store.tables import Table
 
 INBOX_MANAGER, DELIVERABILITY, LEAD_FINDER = 1, 3, 6
@@ -75,7 +73,7 @@ class AgentFamily:
 
     def _described(self, agent: Row) -> Row:
         """Return what three of the four kinds of details share."""
-        draw = Draw(self._workspace.seed, "description", agent["id"])
+        draw = self._workspace.draw("description", agent["id"])
         row: Row = {
             name: agent[name]
             for name in (
@@ -116,10 +114,8 @@ class AgentFamily:
                 begun = timestamps.read(agent["timestamp_created"])
                 gap = (NEWEST - begun) // (count + 1) // timestamps.SECOND
                 for number in range(count):
-                    draw = Draw(self._workspace.seed, name, agent["id"], number)
-                    identity = Draw(
-                        self._workspace.seed, name, agent["id"], number, "id"
-                    )
+                    draw = self._workspace.draw(name, agent["id"], number)
+                    identity = self._workspace.draw(name, agent["id"], number, "id")
                     age = (number * gap + draw.below(gap)) * timestamps.SECOND
                     yield row(agent, identity.uuid4(), NEWEST - age, draw)
 

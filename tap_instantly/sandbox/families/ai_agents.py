@@ -13,17 +13,14 @@ from tap_instantly.sandbox.families.ai_agent_family import (
 from tap_instantly.sandbox.families.ai_inbox_managers import actions_of, count_actions
 from tap_instantly.sandbox.families.ai_sales_agents import daily_figures, total_figures
 from tap_instantly.sandbox.families.filters import contains, equals
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Endpoint, Parameter
-from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.timestamps import DAY
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.draws import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 _NAMES = {
     1: "Inbox manager",
@@ -56,26 +53,24 @@ class AiAgents(AgentFamily):
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        types = tuple(map(str, sorted(_NAMES)))
-        parameters = {
-            **self._table.paging,
-            "search": Parameter(),
-            "status": Parameter("number", choices=("-1", "0", "1")),
-            "type": Parameter("number", choices=types),
-            "sort_column": Parameter(),
-            "sort_order": Parameter(),
-        }
+        types = map(str, sorted(_NAMES))
         return [
-            Endpoint("GET", "/ai-agents", self._sorted_page, parameters),
+            api.get(
+                "/ai-agents",
+                self._sorted_page,
+                **self._table.paging,
+                search=api.TEXT,
+                status=api.one_of("-1", "0", "1", kind="number"),
+                type=api.one_of(*types, kind="number"),
+                sort_column=api.TEXT,
+                sort_order=api.TEXT,
+            ),
             self._table.detail("/ai-agents/{id}"),
-            Endpoint(
-                "POST",
+            api.post(
                 "/ai-agents/analytics",
                 self._analytics,
-                body={
-                    "agent_ids": Parameter(required=True, many=True, most=100),
-                    "agent_types": Parameter("object"),
-                },
+                agent_ids=api.Parameter(required=True, many=True, most=100),
+                agent_types=api.Parameter("object"),
             ),
         ]
 
@@ -117,11 +112,15 @@ class AiAgents(AgentFamily):
 
     def _agents(self) -> Iterator[Row]:
         for number, kind in enumerate(TYPES):
-            draw = Draw(self._workspace.seed, "agent", number)
-            created = NEWEST - (70 - 5 * number) * DAY + draw.below(3600) * 1_000_000
+            draw = self._workspace.draw("agent", number)
+            created = (
+                NEWEST
+                - (70 - 5 * number) * timestamps.DAY
+                + draw.below(3600) * 1_000_000
+            )
             updated = created + draw.below(5 * 24 * 3600) * timestamps.SECOND
             yield {
-                "id": Draw(self._workspace.seed, "agent", number, "id").uuid4(),
+                "id": self._workspace.draw("agent", number, "id").uuid4(),
                 "type": kind,
                 "name": f"{_NAMES[kind]} {number + 1}",
                 "status": draw.of((1, 1, 1, 0, -1)),

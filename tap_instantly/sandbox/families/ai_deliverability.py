@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.ai_agent_family import DELIVERABILITY, AgentFamily
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Endpoint, Parameter
+from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.timestamps import DAY
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 _KINDS = ("insight", "recommendation", "action")
 _FEED_STATES = ("todo", "todo", "done", "dismissed", "failed")
@@ -39,14 +36,13 @@ class AiDeliverability(AgentFamily):
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        choices = ("all", "todo", "done")
         return [
-            Endpoint("GET", "/ai-agents/deliverability", self._first_agent),
-            Endpoint(
-                "GET",
+            api.get("/ai-agents/deliverability", self._first_agent),
+            api.get(
                 "/ai-agents/deliverability/{id}/feed-items",
                 self._page(self._feed, "agent_id", DELIVERABILITY),
-                {**self._feed.paging, "feed_filter": Parameter(choices=choices)},
+                **self._feed.paging,
+                feed_filter=api.one_of("all", "todo", "done"),
             ),
         ]
 
@@ -71,7 +67,7 @@ class AiDeliverability(AgentFamily):
             "severity": draw.of(_SEVERITIES),
             "priority": draw.below(100),
             "payload": {"score": draw.below(100)},
-            "dedupe_key": f"{identity[:8]}:{created // DAY}",
+            "dedupe_key": f"{identity[:8]}:{created // timestamps.DAY}",
             "timestamp_created": timestamps.write(created),
             "timestamp_updated": updated,
         }
@@ -91,7 +87,7 @@ class AiDeliverability(AgentFamily):
                 "source_activity_id": None,
             }
         elif kind == "insight":
-            row["expires_at"] = timestamps.write(NEWEST + 7 * DAY)
+            row["expires_at"] = timestamps.write(NEWEST + 7 * timestamps.DAY)
         if state == "done":
             row["completed_at"] = updated
         elif state == "dismissed":

@@ -13,23 +13,19 @@ from tap_instantly.sandbox.families.ai_agent_family import (
     share,
 )
 from tap_instantly.sandbox.families.filters import equals, is_true
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import BadRequestError, Endpoint, Parameter
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.api import BadRequestError, Call, Endpoint, Row
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.timestamps import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
 
 _ASKED = ("Wants the price list", "Asks for a reference", "Which countries?")
 _GUIDED = {"tone": "friendly", "length": "concise"}
 _REPLY, _FOLLOW_UP, _NO_SHOW = 1, 2, 3
 _ERRORS = ("SEND_FAILED", "ACCOUNT_INACTIVE", "OUT_OF_CREDITS")
-_CALENDAR = {"from": Parameter("date"), "to": Parameter("date")}
 
 
 class AiInboxManagers(AgentFamily):
@@ -57,39 +53,35 @@ class AiInboxManagers(AgentFamily):
             "ai_inbox_manager_replies": self._replies,
         }
 
-    def endpoints(self) -> Iterator[Endpoint]:
-        """Yield what this family answers."""
+    def endpoints(self) -> list[Endpoint]:
+        """Return what this family answers."""
         base = "/ai-agents/inbox-manager/{id}"
-        guidances = self.tables["ai_inbox_manager_guidances"]
-        replies = self._replies
-        yield Endpoint("GET", base, self._manager, _flags("with_metadata"))
-        yield Endpoint(
-            "GET",
-            f"{base}/guidances",
-            self._page(guidances, "agent_id", INBOX_MANAGER),
-            {**guidances.paging, "status": Parameter("number", choices=("0", "1"))},
-        )
-        yield Endpoint(
-            "GET",
-            f"{base}/replies",
-            self._page(replies, "agent_id", INBOX_MANAGER),
-            {**replies.paging, **_flags(*replies.filters)},
-        )
-        yield Endpoint(
-            "GET",
-            f"{base}/analytics/activity",
-            self._activity,
-            {
+        guidances, replies = self.tables["ai_inbox_manager_guidances"], self._replies
+        return [
+            api.get(base, self._manager, with_metadata=api.FLAG),
+            api.get(
+                f"{base}/guidances",
+                self._page(guidances, "agent_id", INBOX_MANAGER),
+                **guidances.paging,
+                status=api.one_of("0", "1", kind="number"),
+            ),
+            api.get(
+                f"{base}/replies",
+                self._page(replies, "agent_id", INBOX_MANAGER),
                 **replies.paging,
-                **_flags("action_pending"),
-                "activity_type": Parameter(choices=("reply", "followup", "recovery")),
-                "job_type": Parameter("number", choices=("1", "2", "3")),
-            },
-        )
-        yield Endpoint("GET", f"{base}/analytics/summary", self._summary, _CALENDAR)
-        yield Endpoint(
-            "GET", f"{base}/analytics/summary-by-date", self._daily, _CALENDAR
-        )
+                **dict.fromkeys(replies.filters, api.FLAG),
+            ),
+            api.get(
+                f"{base}/analytics/activity",
+                self._activity,
+                **replies.paging,
+                action_pending=api.FLAG,
+                activity_type=api.one_of("reply", "followup", "recovery"),
+                job_type=api.one_of("1", "2", "3", kind="number"),
+            ),
+            api.get(f"{base}/analytics/summary", self._summary, **api.DAYS),
+            api.get(f"{base}/analytics/summary-by-date", self._daily, **api.DAYS),
+        ]
 
     def _manager(self, call: Call) -> Row:
         agent = self._agent(call, INBOX_MANAGER)
@@ -179,12 +171,10 @@ class AiInboxManagers(AgentFamily):
             {"date": day, **count_actions(rows)} for day, rows in sorted(days.items())
         ]
 
-    # The rows
-
     def _inbox_managers(self) -> Iterator[Row]:
         interests = self._workspace.interests
         for agent in self._of(INBOX_MANAGER):
-            draw = Draw(self._workspace.seed, "inbox manager", agent["id"])
+            draw = self._workspace.draw("inbox manager", agent["id"])
             payload: Row = {
                 "configuration_type": draw.of((1, 2)),
                 "tags": self._workspace.tag_ids[:2],
@@ -211,10 +201,11 @@ class AiInboxManagers(AgentFamily):
     def _guidances(self) -> Iterator[Row]:
         for agent in self._of(INBOX_MANAGER):
             for number in range(FEW):
-                draw = Draw(self._workspace.seed, "guidance", agent["id"], number)
+                draw = self._workspace.draw("guidance", agent["id"], number)
                 label, instruction = GUIDANCE_TEXTS[number % len(GUIDANCE_TEXTS)]
                 created = (
-                    timestamps.read(agent["timestamp_created"]) + number * DAY // 4
+                    timestamps.read(agent["timestamp_created"])
+                    + number * timestamps.DAY // 4
                 )
                 updated = created + draw.below(4 * 24 * 3600) * timestamps.SECOND
                 category = draw.below(5)
@@ -278,7 +269,7 @@ def actions_of(workspace: Workspace, agent: str) -> list[Row]:
     for reply in workspace.tables["ai_inbox_manager_replies"].each():
         if reply["agent_id"] != agent:
             continue
-        draw = Draw(workspace.seed, "activity of reply", reply["id"])
+        draw = workspace.draw("activity of reply", reply["id"])
         follows = bool(reply.get("is_followup"))
         no_show = follows and draw.once_in(3)
         row: Row = {
@@ -304,7 +295,7 @@ def actions_of(workspace: Workspace, agent: str) -> list[Row]:
             row["followup_number"] = 1 + draw.below(3)
         rows.append(row)
         if no_show and draw.once_in(2):
-            later = timestamps.read(reply["timestamp_created"]) + DAY // 8
+            later = timestamps.read(reply["timestamp_created"]) + timestamps.DAY // 8
             rows.append(
                 {
                     "id": draw.uuid4(),
@@ -336,7 +327,3 @@ def count_actions(rows: Iterable[Row]) -> Row:
         ),
         "no_show_total_leads_recovered": len(recovered),
     }
-
-
-def _flags(*names: str) -> dict[str, Parameter]:
-    return dict.fromkeys(names, Parameter("boolean"))

@@ -6,16 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tap_instantly.sandbox.families.ai_agent_family import LEAD_FINDER, AgentFamily
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Endpoint
-from tap_instantly.sandbox.store.draws import Draw
+from tap_instantly.sandbox.store import api, timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Call, Endpoint, Row
+    from tap_instantly.sandbox.store.draws import Draw
 
 _TOP_UPS = ("top_up_started", "top_up_completed", "top_up_completed", "top_up_failed")
 _FINDER_EVENTS = (*_TOP_UPS, "search_exhausted", "fallback_activated", "agent_resumed")
@@ -42,20 +40,14 @@ class AiLeadFinders(AgentFamily):
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
         base = "/ai-agents/lead-finder"
+        activities = self._page(self._activities, "agent_id", LEAD_FINDER)
         return [
             self.tables["ai_lead_finder_agents"].endpoint(base),
-            Endpoint(
-                "GET",
-                f"{base}/{{id}}",
-                self._detail("ai_lead_finder_agents", LEAD_FINDER),
+            api.get(
+                f"{base}/{{id}}", self._detail("ai_lead_finder_agents", LEAD_FINDER)
             ),
-            Endpoint("GET", f"{base}/{{id}}/stats", self._stats),
-            Endpoint(
-                "GET",
-                f"{base}/{{id}}/activities",
-                self._page(self._activities, "agent_id", LEAD_FINDER),
-                self._activities.paging,
-            ),
+            api.get(f"{base}/{{id}}/stats", self._stats),
+            api.get(f"{base}/{{id}}/activities", activities, **self._activities.paging),
         ]
 
     def _stats(self, call: Call) -> Row:
@@ -70,12 +62,10 @@ class AiLeadFinders(AgentFamily):
             "top_ups_failed": kinds["top_up_failed"],
         }
 
-    # The rows
-
     def _lead_finders(self) -> Iterator[Row]:
         campaigns = list(self._workspace.tables["campaigns"].each())
         for agent in self._of(LEAD_FINDER):
-            draw = Draw(self._workspace.seed, "lead finder", agent["id"])
+            draw = self._workspace.draw("lead finder", agent["id"])
             campaign = draw.of(campaigns) if campaigns else {"id": "", "name": ""}
             payload = {
                 "campaign_id": campaign["id"],

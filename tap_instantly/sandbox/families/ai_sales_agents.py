@@ -12,52 +12,37 @@ from tap_instantly.sandbox.families.ai_agent_family import (
     share,
 )
 from tap_instantly.sandbox.families.filters import equals
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Endpoint, Parameter
+from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.timestamps import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Call, Endpoint, Row
     from tap_instantly.sandbox.store.tables import Table
 
 GUIDANCE_RULES = 10
-DAYS = 60
+FIGURE_DAYS = 60
 """Days for which a sales agent has figures."""
 
+# fmt: off
 _ACTIONS = (
-    "create_campaign",
-    "edit_campaign",
-    "stop_campaign",
-    "pause_campaign",
-    "enrich_leads",
-    "push_lead",
-    "recommend_lead",
-    "warning",
-    "initial_setup_scrape",
-    "initial_setup_campaigns",
-    "initial_setup_enrich",
-    "reply_received",
-    "opportunity_received",
-    "imported_leads",
+    "create_campaign", "edit_campaign", "stop_campaign", "pause_campaign",
+    "enrich_leads", "push_lead", "recommend_lead", "warning", "initial_setup_scrape",
+    "initial_setup_campaigns", "initial_setup_enrich", "reply_received",
+    "opportunity_received", "imported_leads",
 )
+# fmt: on
 _HIDDEN = ("email_sent", "email_opened")
 """Actions that the live feed leaves out; the filter does not name them."""
+# fmt: off
 _ACTION_STATES = (
-    "pending",
-    "approved",
-    "rejected",
-    "in_progress",
-    "completed",
-    "failed",
+    "pending", "approved", "rejected", "in_progress", "completed", "failed",
 )
+# fmt: on
 _OUTCOMES = ("interested", "meeting_booked", "meeting_completed", "closed")
 _VALUE_OF_OPPORTUNITY = 1200
-_WINDOW = {"start_date": Parameter("date-time"), "end_date": Parameter("date-time")}
 
 
 class AiSalesAgents(AgentFamily):
@@ -86,40 +71,32 @@ class AiSalesAgents(AgentFamily):
             ),
         }
 
-    def endpoints(self) -> Iterator[Endpoint]:
-        """Yield what this family answers."""
+    def endpoints(self) -> list[Endpoint]:
+        """Return what this family answers."""
         base = "/ai-agents/sales/{id}"
         activities = self.tables["ai_sales_agent_activities"]
-        yield Endpoint("GET", base, self._detail("ai_sales_agents", *SALES))
-        yield Endpoint(
-            "GET",
-            f"{base}/activities",
-            self._page(activities, "ai_sdr_id", *SALES),
-            {
+        return [
+            api.get(base, self._detail("ai_sales_agents", *SALES)),
+            api.get(
+                f"{base}/activities",
+                self._page(activities, "ai_sdr_id", *SALES),
                 **activities.paging,
-                "action_status": Parameter(choices=_ACTION_STATES, many=True),
-                "action_type": Parameter(choices=_ACTIONS, many=True),
-                "exclude_live_feed_hidden": Parameter("boolean"),
-            },
-        )
-        yield Endpoint("GET", f"{base}/analytics", self._sales_analytics, _WINDOW)
-        yield Endpoint(
-            "GET", f"{base}/opportunities/summary", self._opportunities, _WINDOW
-        )
-        yield Endpoint(
-            "GET", f"{base}/leads/activity/summary", self._lead_summary, _WINDOW
-        )
-        yield Endpoint(
-            "GET",
-            f"{base}/leads/activity",
-            self._lead_activity_page,
-            {
+                action_status=api.one_of(*_ACTION_STATES, many=True),
+                action_type=api.one_of(*_ACTIONS, many=True),
+                exclude_live_feed_hidden=api.FLAG,
+            ),
+            api.get(f"{base}/analytics", self._sales_analytics, **api.WINDOW),
+            api.get(f"{base}/opportunities/summary", self._opportunities, **api.WINDOW),
+            api.get(f"{base}/leads/activity/summary", self._lead_summary, **api.WINDOW),
+            api.get(
+                f"{base}/leads/activity",
+                self._lead_activity_page,
                 **activities.paging,
-                **_WINDOW,
-                "filter": Parameter(choices=("replied", "has_opportunity")),
-            },
-        )
-        yield Endpoint("GET", f"{base}/guidance-rules", self._guidance_rules)
+                **api.WINDOW,
+                filter=api.one_of("replied", "has_opportunity"),
+            ),
+            api.get(f"{base}/guidance-rules", self._guidance_rules),
+        ]
 
     def _sales_analytics(self, call: Call) -> Row:
         agent = self._agent(call, *SALES)["id"]
@@ -157,15 +134,15 @@ class AiSalesAgents(AgentFamily):
     def _campaigns(self, agent: str) -> list[str]:
         """Return the campaigns that an agent runs."""
         ids = self._workspace.campaign_ids
-        first = Draw(self._workspace.seed, "campaigns", agent).below(max(1, len(ids)))
+        first = self._workspace.draw("campaigns", agent).below(max(1, len(ids)))
         return (ids[first:] + ids[:first])[:2]
 
     def _leads(self, agent: str) -> Iterator[Row]:
         count = self._count(self._workspace.tables["ai_agents"].found(agent))
         addresses = self._addresses
-        first = Draw(self._workspace.seed, "leads", agent).below(max(1, len(addresses)))
+        first = self._workspace.draw("leads", agent).below(max(1, len(addresses)))
         for email in (addresses[first:] + addresses[:first])[:count]:
-            draw = Draw(self._workspace.seed, "lead activity", agent, email)
+            draw = self._workspace.draw("lead activity", agent, email)
             sent, replies = 1 + draw.below(4), max(0, draw.below(7) - 4)
             promising = replies > 0 and draw.once_in(2)
             row: Row = {
@@ -190,8 +167,8 @@ class AiSalesAgents(AgentFamily):
         first, last = _window(call)
 
         def recent(row: Row) -> bool:
-            draw = Draw(self._workspace.seed, "last event", agent, row["email"])
-            age = draw.below(DAYS * 24 * 3600)
+            draw = self._workspace.draw("last event", agent, row["email"])
+            age = draw.below(FIGURE_DAYS * 24 * 3600)
             return first <= NEWEST - age * timestamps.SECOND <= last
 
         return recent
@@ -228,7 +205,7 @@ class AiSalesAgents(AgentFamily):
         found: Counter[str] = Counter()
         for row in rows:
             if campaigns:
-                draw = Draw(self._workspace.seed, "campaign", agent, row["email"])
+                draw = self._workspace.draw("campaign", agent, row["email"])
                 found[draw.of(campaigns)] += 1
         return {
             "summary": {
@@ -252,7 +229,7 @@ class AiSalesAgents(AgentFamily):
     def _guidance_rules(self, call: Call) -> Row:
         """Answer with rules whose ids are their places in the list."""
         agent = self._agent(call, *SALES)["id"]
-        count = Draw(self._workspace.seed, "rules", agent).below(GUIDANCE_RULES + 1)
+        count = self._workspace.draw("rules", agent).below(GUIDANCE_RULES + 1)
         return {
             "items": [
                 {"id": str(place), "title": title, "content": content}
@@ -261,12 +238,10 @@ class AiSalesAgents(AgentFamily):
             ]
         }
 
-    # The rows
-
     def _sales_agents(self) -> Iterator[Row]:
         lists = self._workspace.contacts.lists
         for agent in self._of(*SALES):
-            draw = Draw(self._workspace.seed, "sales agent", agent["id"])
+            draw = self._workspace.draw("sales agent", agent["id"])
             row: Row = {
                 name: agent[name]
                 for name in ("id", "name", "status", "timestamp_created")
@@ -299,7 +274,7 @@ class AiSalesAgents(AgentFamily):
             if draw.once_in(2):
                 row["description"] = "Sells to freight brokers."
                 row["self_improvement"] = draw.once_in(2)
-                row["next_decision_time"] = timestamps.write(NEWEST + DAY)
+                row["next_decision_time"] = timestamps.write(NEWEST + timestamps.DAY)
             yield row
 
     def _action(self, agent: Row, identity: str, created: int, draw: Draw) -> Row:
@@ -344,9 +319,9 @@ def daily_figures(
     seed: int, agent: str, first: int, last: int
 ) -> Iterator[tuple[int, Row]]:
     """Yield the days of a sales agent between two times, and their figures."""
-    today = NEWEST // DAY * DAY
-    for age in reversed(range(DAYS)):
-        day = today - age * DAY
+    today = NEWEST // timestamps.DAY * timestamps.DAY
+    for age in reversed(range(FIGURE_DAYS)):
+        day = today - age * timestamps.DAY
         if first <= day <= last:
             draw = Draw(seed, "figures", agent, day)
             sent = draw.below(40)

@@ -6,16 +6,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import among, contains
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Parameter
-from tap_instantly.sandbox.store.draws import Draw, draw_timestamps
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.draws import draw_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Endpoint
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Endpoint, Row
 
 AUDIT_LOGS = 120
 
@@ -55,11 +53,7 @@ class AuditLogs:
         """Return what this family answers."""
         return [
             self._table.endpoint(
-                "/audit-logs",
-                activity_type=Parameter("number"),
-                search=Parameter(),
-                start_date=Parameter("date-time"),
-                end_date=Parameter("date-time"),
+                "/audit-logs", activity_type=api.NUMBER, search=api.TEXT, **api.WINDOW
             )
         ]
 
@@ -87,11 +81,11 @@ class AuditLogs:
         ]
 
     def _row(self, number: int, created: int) -> Row:
-        draw = Draw(self._workspace.seed, "activity", number)
+        draw = self._workspace.draw("activity", number)
         activity = draw.of(_ACTIVITIES)
         by_key = activity in _BY_A_KEY
         row: Row = {
-            "id": Draw(self._workspace.seed, "activity", number, "id").uuid4(),
+            "id": self._workspace.draw("activity", number, "id").uuid4(),
             "timestamp": timestamps.write(created),
             "organization_id": self._workspace.organization,
             "activity_type": activity,

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import Filter, among
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Endpoint, Parameter
-from tap_instantly.sandbox.store.draws import Draw, draw_timestamps
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.draws import draw_timestamps
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 BACKGROUND_JOBS = 115
 
@@ -24,25 +22,17 @@ _JOBS = (  # type, what it works on
     ("update-warmup-accounts", "workspace"),
     ("rename-variable", "campaign"),
 )
+# fmt: off
 _JOB_TYPES = (
-    "move-leads",
-    "import-leads",
-    "export-leads",
-    "update-warmup-accounts",
-    "rename-variable",
-    "broadcast-ai-generate",
-    "broadcast-website-scrape",
-    "import-subscribers-from-crm",
-    "resync-subscriber-crm-tags",
+    "move-leads", "import-leads", "export-leads", "update-warmup-accounts",
+    "rename-variable", "broadcast-ai-generate", "broadcast-website-scrape",
+    "import-subscribers-from-crm", "resync-subscriber-crm-tags",
 )
 _ENTITY_TYPES = (
-    "list",
-    "campaign",
-    "workspace",
-    "broadcast",
-    "subscriber-group-sync",
+    "list", "campaign", "workspace", "broadcast", "subscriber-group-sync",
     "subscriber-group",
 )
+# fmt: on
 _OUTCOMES = ("success", "success", "success", "failed", "cancelled")
 _FILTERS: dict[str, Filter] = {
     "ids": among("id"),
@@ -68,19 +58,19 @@ class BackgroundJobs:
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        ids = ("ids", "included_ids", "excluded_ids")
-        parameters = {
-            **self._table.paging,
-            **dict.fromkeys(ids, Parameter()),
-            "type": Parameter(choices=_JOB_TYPES),
-            "entity_type": Parameter(choices=_ENTITY_TYPES),
-            "entity_id": Parameter(),
-            "status": Parameter(),
-            "sort_column": Parameter(choices=("created_at", "updated_at")),
-            "sort_order": Parameter(choices=("asc", "desc")),
-        }
         return [
-            Endpoint("GET", "/background-jobs", self._page, parameters),
+            api.get(
+                "/background-jobs",
+                self._page,
+                **self._table.paging,
+                **dict.fromkeys(("ids", "included_ids", "excluded_ids"), api.TEXT),
+                type=api.one_of(*_JOB_TYPES),
+                entity_type=api.one_of(*_ENTITY_TYPES),
+                entity_id=api.TEXT,
+                status=api.TEXT,
+                sort_column=api.one_of("created_at", "updated_at"),
+                sort_order=api.SORT_ORDER,
+            ),
             self._table.detail("/background-jobs/{id}"),
         ]
 
@@ -104,7 +94,7 @@ class BackgroundJobs:
             "campaign": self._workspace.campaign_ids,
             "workspace": [self._workspace.organization],
         }
-        draw = Draw(self._workspace.seed, "job", number)
+        draw = self._workspace.draw("job", number)
         kind, entity = draw.of(_JOBS)
         status = draw.of(_OUTCOMES) if number else "in-progress"
         ran = draw.below(1800) * timestamps.SECOND if number else 0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from tap_instantly.sandbox.families.email_plan import STEPS, VARIANTS
 
 if TYPE_CHECKING:
+    from tap_instantly.sandbox.store.api import Row
     from tap_instantly.sandbox.store.draws import Draw
-    from tap_instantly.sandbox.store.rows import Row
 
 SUBJECTS = (
     "Quick question about {{companyName}}",

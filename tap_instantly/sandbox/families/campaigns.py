@@ -21,32 +21,28 @@ from tap_instantly.sandbox.families.email_analytics import (
 from tap_instantly.sandbox.families.filters import contains, equals
 from tap_instantly.sandbox.families.leads import count_leads
 from tap_instantly.sandbox.families.sending_status import sending_status
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Endpoint, Parameter
-from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.timestamps import DAY
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.draws import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tap_instantly.sandbox.families.email_analytics import Event
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 STATUSES = ("-99", "-1", "-2", "0", "1", "2", "3", "4")
 
 _LAUNCHED = (1, 1, 2, 3, 1, 4, 1, -1, 1, -2)
 _LATEST_LAUNCH = 95
 _SEASONS = ("Q1", "Q2", "Q3", "Q4", "pilot", "relaunch")
-_WINDOW = {"start_date": Parameter("date-time"), "end_date": Parameter("date-time")}
 _REACHED = {
     "total_interested": 1,
     "total_meeting_booked": 2,
     "total_meeting_completed": 3,
     "total_closed": 4,
 }
-_STATUS = Parameter("number", choices=STATUSES)
+_STATUS = api.one_of(*STATUSES, kind="number")
 
 
 class Campaigns:
@@ -71,47 +67,39 @@ class Campaigns:
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        some = {"id": Parameter(), "ids": Parameter(many=True), **_WINDOW}
-        one = {"campaign_id": Parameter(), **_WINDOW}
-        flag = Parameter("boolean")
+        some = {"id": api.TEXT, "ids": api.Parameter(many=True), **api.WINDOW}
+        one = {"campaign_id": api.TEXT, **api.WINDOW}
+        analytics = "/campaigns/analytics"
         return [
             self._table.endpoint(
                 "/campaigns",
-                search=Parameter(),
-                tag_ids=Parameter(),
-                ai_sales_agent_id=Parameter(),
+                search=api.TEXT,
+                tag_ids=api.TEXT,
+                ai_sales_agent_id=api.TEXT,
                 status=_STATUS,
                 exclude_status=_STATUS,
             ),
-            Endpoint(
-                "GET",
-                "/campaigns/analytics",
-                self._analytics,
-                {**some, "exclude_total_leads_count": flag},
+            api.get(
+                analytics, self._analytics, **some, exclude_total_leads_count=api.FLAG
             ),
-            Endpoint(
-                "GET",
-                "/campaigns/analytics/overview",
+            api.get(
+                f"{analytics}/overview",
                 self._overview,
-                {**some, "campaign_status": _STATUS, "expand_crm_events": flag},
+                **some,
+                campaign_status=_STATUS,
+                expand_crm_events=api.FLAG,
             ),
-            Endpoint(
-                "GET",
-                "/campaigns/analytics/daily",
-                self._daily,
-                {**one, "campaign_status": _STATUS},
-            ),
-            Endpoint(
-                "GET",
-                "/campaigns/analytics/steps",
+            api.get(f"{analytics}/daily", self._daily, **one, campaign_status=_STATUS),
+            api.get(
+                f"{analytics}/steps",
                 self._steps,
-                {**one, "include_opportunities_count": flag},
+                **one,
+                include_opportunities_count=api.FLAG,
             ),
-            Endpoint(
-                "GET",
+            api.get(
                 "/campaigns/{id}/sending-status",
                 self._sending_status,
-                {"with_ai_summary": flag},
+                with_ai_summary=api.FLAG,
             ),
         ]
 
@@ -222,11 +210,13 @@ class Campaigns:
     def _row(self, number: int) -> Row:
         """Return a campaign; what is not set is left out."""
         workspace = self._workspace
-        draw = Draw(workspace.seed, "campaign", number)
+        draw = workspace.draw("campaign", number)
         identity = draw.uuid4()
         is_draft = workspace.is_draft(number)
         age = draw.below(60) if is_draft else _LATEST_LAUNCH + draw.below(120)
-        created = NEWEST - age * DAY - draw.below(DAY // 1000) * 1000
+        created = (
+            NEWEST - age * timestamps.DAY - draw.below(timestamps.DAY // 1000) * 1000
+        )
         updated = created + draw.below((NEWEST - created) // 1000 + 1) * 1000
         row: Row = {
             "id": identity,

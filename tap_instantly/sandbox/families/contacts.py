@@ -11,60 +11,23 @@ from tap_instantly.sandbox.store.timestamps import DAY, MILLISECOND, read
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# fmt: off
 FIRST_NAMES = (
-    "Mara",
-    "Jonas",
-    "Aylin",
-    "Björn",
-    "Chloé",
-    "Dmitri",
-    "Elena",
-    "Farid",
-    "Greta",
-    "Hugo",
-    "Ines",
-    "Jakub",
-    "Kofi",
-    "Léa",
-    "Miguel",
-    "Nora",
+    "Mara", "Jonas", "Aylin", "Björn", "Chloé", "Dmitri", "Elena", "Farid", "Greta",
+    "Hugo", "Ines", "Jakub", "Kofi", "Léa", "Miguel", "Nora",
 )
 LAST_NAMES = (
-    "Quill",
-    "Okafor",
-    "Lindqvist",
-    "Moreau",
-    "Brandt",
-    "O'Neill",
-    "Yildiz",
-    "Novák",
-    "Ferreira",
-    "van Dijk",
-    "Sato",
-    "Haddad",
-    "Keller",
-    "Rossi",
-    "Petrov",
+    "Quill", "Okafor", "Lindqvist", "Moreau", "Brandt", "O'Neill", "Yildiz", "Novák",
+    "Ferreira", "van Dijk", "Sato", "Haddad", "Keller", "Rossi", "Petrov",
     "Müller-Lang",
 )
 COMPANIES = (
-    "Quill Freight",
-    "Northwind Dental",
-    "Harbour Robotics",
-    "Alder & Sons",
-    "Bluepine Legal",
-    "Corvid Analytics",
-    "Delta Orchards",
-    "Ember Studios",
-    "Fjord Logistics",
-    "Granite Tax",
-    "Heliox Solar",
-    "Ironbridge Tools",
-    "Juniper Travel",
-    "Kestrel Security",
-    "Lumen Clinics",
-    "Mosaic Hotels",
+    "Quill Freight", "Northwind Dental", "Harbour Robotics", "Alder & Sons",
+    "Bluepine Legal", "Corvid Analytics", "Delta Orchards", "Ember Studios",
+    "Fjord Logistics", "Granite Tax", "Heliox Solar", "Ironbridge Tools",
+    "Juniper Travel", "Kestrel Security", "Lumen Clinics", "Mosaic Hotels",
 )
+# fmt: on
 TITLES = ("Head of Operations", "CEO", "Procurement", "Office manager", "VP Sales")
 
 _SPAN = 500 * DAY

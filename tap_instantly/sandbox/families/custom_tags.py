@@ -6,17 +6,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import among, contains
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Parameter
+from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.timestamps import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Endpoint
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Endpoint, Row
 
 ACCOUNT, CAMPAIGN = 1, 2
 
@@ -52,12 +49,11 @@ class CustomTags:
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        some = Parameter()
         return [
             self._tags.endpoint(
-                "/custom-tags", search=some, resource_ids=some, tag_ids=some
+                "/custom-tags", search=api.TEXT, resource_ids=api.TEXT, tag_ids=api.TEXT
             ),
-            self._mappings.endpoint("/custom-tag-mappings", resource_ids=some),
+            self._mappings.endpoint("/custom-tag-mappings", resource_ids=api.TEXT),
         ]
 
     def _is_on(self, row: Row, resources: str) -> bool:
@@ -67,9 +63,9 @@ class CustomTags:
         )
 
     def _tag(self, number: int, added: int | None = None) -> Row:
-        draw = Draw(self._workspace.seed, "tag", number)
+        draw = self._workspace.draw("tag", number)
         identity = draw.uuid4()
-        created = added or NEWEST - (30 + draw.below(300)) * DAY
+        created = added or NEWEST - (30 + draw.below(300)) * timestamps.DAY
         turn, place = divmod(number, len(_LABELS))
         row = {
             "id": identity,
@@ -104,7 +100,7 @@ class CustomTags:
         self, number: int, created: int, tag: str, resource: str, kind: int
     ) -> Row:
         return {
-            "id": Draw(self._workspace.seed, "mapping", number).uuid4(),
+            "id": self._workspace.draw("mapping", number).uuid4(),
             "tag_id": tag,
             "resource_id": resource,
             "resource_type": kind,

@@ -6,21 +6,14 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import (
-    BadRequestError,
-    Endpoint,
-    Parameter,
-)
-from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.timestamps import DAY
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.api import BadRequestError, Call, Endpoint, Row
+from tap_instantly.sandbox.store.draws import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
 
 FURTHER_DOMAINS = 6
 """Domains that were ordered beside those of the workspace's mailboxes."""
@@ -59,16 +52,14 @@ class DomainOrders:
         orders, mailboxes, _ = self.tables.values()
         return [
             orders.endpoint("/dfy-email-account-orders"),
-            Endpoint(
-                "GET",
+            api.get(
                 "/dfy-email-account-orders/accounts",
                 self._mailboxes_page,
-                {**mailboxes.paging, "with_passwords": Parameter("boolean")},
+                **mailboxes.paging,
+                with_passwords=api.FLAG,
             ),
-            Endpoint("GET", "/domains/{domain}/forwarding", self._forwarding),
+            api.get("/domains/{domain}/forwarding", self._forwarding),
         ]
-
-    # What is answered
 
     def _mailboxes_page(self, call: Call) -> Row:
         page = self.tables["dfy_email_account_order_accounts"].page(call)
@@ -86,8 +77,6 @@ class DomainOrders:
             raise BadRequestError(message)
         return self.tables["domain_forwarding"].found(domain.strip())
 
-    # The rows
-
     @property
     def _accounts(self) -> dict[str, list[Row]]:
         """The workspace's mailboxes by domain."""
@@ -101,7 +90,7 @@ class DomainOrders:
         further = [f"order{number}.example.com" for number in range(FURTHER_DOMAINS)]
         domains = [*sorted(self._accounts), *further, further[0]]
         for number, domain in enumerate(domains):
-            draw = Draw(self._workspace.seed, "order", number)
+            draw = self._workspace.draw("order", number)
             age = (number + 1) * 9 * 24 * 3600 + draw.below(9 * 24 * 3600)
             created = NEWEST - age * timestamps.SECOND
             row: Row = {
@@ -110,7 +99,7 @@ class DomainOrders:
                 "timestamp_created": timestamps.write(created),
             }
             if number == len(domains) - 1 or domain == further[1]:
-                cancelled = created + 5 * DAY
+                cancelled = created + 5 * timestamps.DAY
                 row["timestamp_cancelled"] = timestamps.write(cancelled)
             elif draw.once_in(2):
                 row["forwarding_domain"] = "example.com"
@@ -142,7 +131,7 @@ class DomainOrders:
             ]
             created = timestamps.read(order["timestamp_created"])
             for person in accounts.get(domain, people):
-                draw = Draw(self._workspace.seed, "ordered mailbox", person["email"])
+                draw = self._workspace.draw("ordered mailbox", person["email"])
                 code = person.get("provider_code")
                 later = 60 + draw.below(3600)
                 yield {

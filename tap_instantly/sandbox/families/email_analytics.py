@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tap_instantly.sandbox.families.email_plan import RECEIVED, SENT, outcome
 from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import BadRequestError
-from tap_instantly.sandbox.store.timestamps import DAY
+from tap_instantly.sandbox.store.api import BadRequestError, Call, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
 
 DAILY = {
     name: name
@@ -119,7 +116,7 @@ class Window:
             BadRequestError: If one of them is neither.
         """
         start, end = call.one("start_date"), call.one("end_date")
-        through = DAY if ends_inclusive and timestamps.is_day(end) else 0
+        through = timestamps.DAY if ends_inclusive and timestamps.is_day(end) else 0
         return cls(
             _bound("start_date", start) if start else None,
             _bound("end_date", end) + through if end else None,

@@ -13,14 +13,12 @@ from tap_instantly.sandbox.families.email_plan import (
     PlannedEmail,
 )
 from tap_instantly.sandbox.families.filters import is_true
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import BadRequestError, Endpoint, Parameter
-from tap_instantly.sandbox.store.draws import Draw
-from tap_instantly.sandbox.store.rows import LazyRows, Row
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.api import BadRequestError, Call, Endpoint, Row
+from tap_instantly.sandbox.store.rows import LazyRows
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
 
 _TYPES = {"sent": SENT, "received": RECEIVED, "manual": MANUAL}
 _MODES = {"emode_focused": 1, "emode_others": 0}
@@ -79,31 +77,26 @@ class EmailMessages:
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        flag = Parameter("boolean")
-        some = Parameter()
-        parameters = {
-            **self._table.paging,
-            "search": some,
-            "campaign_id": some,
-            "list_id": some,
-            "i_status": Parameter("number"),
-            "eaccount": some,
-            "is_unread": flag,
-            "has_reminder": flag,
-            "mode": Parameter(choices=(*_MODES, "emode_all")),
-            "preview_only": flag,
-            "sort_order": Parameter(choices=("asc", "desc")),
-            "scheduled_only": flag,
-            "assigned_to": some,
-            "lead": some,
-            "company_domain": some,
-            "marked_as_done": flag,
-            "email_type": Parameter(choices=tuple(_TYPES)),
-            "min_timestamp_created": Parameter("date-time"),
-            "max_timestamp_created": Parameter("date-time"),
-            "latest_of_thread": flag,
-        }
-        return [Endpoint("GET", "/emails", self._page, parameters)]
+        time = api.Parameter("date-time")
+        texts = ("search", "campaign_id", "list_id", "eaccount", "assigned_to", "lead")
+        flags = ("is_unread", "has_reminder", "preview_only", "scheduled_only")
+        return [
+            api.get(
+                "/emails",
+                self._page,
+                **self._table.paging,
+                **dict.fromkeys((*texts, "company_domain"), api.TEXT),
+                **dict.fromkeys(
+                    (*flags, "marked_as_done", "latest_of_thread"), api.FLAG
+                ),
+                i_status=api.NUMBER,
+                mode=api.one_of(*_MODES, "emode_all"),
+                sort_order=api.SORT_ORDER,
+                email_type=api.one_of(*_TYPES),
+                min_timestamp_created=time,
+                max_timestamp_created=time,
+            )
+        ]
 
     def _page(self, call: Call) -> Row | bytes:
         only = None
@@ -148,12 +141,12 @@ class EmailMessages:
 
 def email_id(workspace: Workspace, email: PlannedEmail) -> str:
     """Return the id of an e-mail."""
-    return Draw(workspace.seed, "email", email.number).uuid7(email.stored)
+    return workspace.draw("email", email.number).uuid7(email.stored)
 
 
 def interest_of(workspace: Workspace, email: PlannedEmail) -> int | None:
     """Return the interest status that a reply gives its lead, if any."""
-    draw = Draw(workspace.seed, "interest", email.number)
+    draw = workspace.draw("interest", email.number)
     if _is_automatic(email):
         return 0
     return None if draw.once_in(3) else draw.of(workspace.interests)
@@ -161,14 +154,14 @@ def interest_of(workspace: Workspace, email: PlannedEmail) -> int | None:
 
 def _row(workspace: Workspace, email: PlannedEmail) -> Row:
     """Return an e-mail as the API shows it."""
-    draw = Draw(workspace.seed, "e-mail", email.number)
+    draw = workspace.draw("e-mail", email.number)
     contacts = workspace.contacts
     person = contacts.person(email.lead, contacts.created(email.lead))
     lead = person.email(email.lead)
     is_received = email.kind == RECEIVED
     subject = _SUBJECTS[email.lead % len(_SUBJECTS)]
     text = draw.of(_REPLIES) if is_received else f"Hello {person.first_name},"
-    thread = Draw(workspace.seed, "thread", email.lead).below(1 << 96)
+    thread = workspace.draw("thread", email.lead).below(1 << 96)
     row: Row = {
         "id": email_id(workspace, email),
         "timestamp_created": timestamps.write(email.created),
@@ -208,7 +201,7 @@ def _is_automatic(email: PlannedEmail) -> bool:
 
 def _reception(workspace: Workspace, email: PlannedEmail, text: str) -> Row:
     """Return what only a received e-mail shows."""
-    draw = Draw(workspace.seed, "reception", email.number)
+    draw = workspace.draw("reception", email.number)
     interest = interest_of(workspace, email)
     row: Row = {"content_preview": text[:_PREVIEW]}
     if _is_automatic(email):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Row
 
 Filter = Callable[["Row", str], bool]
 

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from tap_instantly.sandbox.families.filters import Filter, among
 from tap_instantly.sandbox.families.inbox_placement_tests import RECIPIENTS, runs_of
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Call, Endpoint, Parameter
-from tap_instantly.sandbox.store.draws import Draw
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.draws import Draw
 
 _BOOLEANS_SINCE = timestamps.read("2025-08-04T00:00:00Z")
 """Rows from before say 0 and 1 where later ones say false and true."""
@@ -32,17 +31,13 @@ _RULES = (
 _LISTS = ("bl.example.com", "dnsbl.example.net", "zen.example.org")
 
 _PAIR = ("test_id", "sender_esp", "recipient_esp")
-_WINDOW = {"date_from": Parameter(), "date_to": Parameter()}
-_LISTED = {
-    name: Parameter() for name in ("recipient_geo", "recipient_type", "recipient_esp")
-}
+_WINDOW = {"date_from": api.TEXT, "date_to": api.TEXT}
 _RECIPIENT = {
-    "recipient_geo": Parameter("number", choices=("1", "2", "3", "4"), many=True),
-    "recipient_type": Parameter("number", choices=("1", "2"), many=True),
-    "recipient_esp": Parameter(
-        "number", choices=("1", "2", "8", "12", "13"), many=True
-    ),
+    "recipient_geo": api.one_of("1", "2", "3", "4", kind="number", many=True),
+    "recipient_type": api.one_of("1", "2", kind="number", many=True),
+    "recipient_esp": api.one_of("1", "2", "8", "12", "13", kind="number", many=True),
 }
+_LISTED = dict.fromkeys(_RECIPIENT, api.TEXT)
 _FILTERS: dict[str, Filter] = {
     "test_id": among("test_id"),
     "date_from": lambda row, value: row["timestamp_created"][:10] >= value[:10],
@@ -77,60 +72,50 @@ class InboxPlacementResults:
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        analytics = "/inbox-placement-analytics"
-        required = {"test_id": Parameter(required=True)}
-        sender = {"sender_email": Parameter()}
-        flags = ("skip_spam_assassin_report", "skip_blacklist_report")
+        base = "/inbox-placement-analytics"
+        required = {"test_id": api.Parameter(required=True)}
         return [
             self._analytics.endpoint(
-                analytics, **required, **_WINDOW, **_LISTED, **sender
+                base, **required, **_WINDOW, **_LISTED, sender_email=api.TEXT
             ),
-            self._analytics.detail(f"{analytics}/{{id}}"),
-            Endpoint(
-                "POST",
-                f"{analytics}/stats-by-test-id",
+            self._analytics.detail(f"{base}/{{id}}"),
+            api.post(
+                f"{base}/stats-by-test-id",
                 self._stats_by_test,
-                body={
-                    "test_ids": Parameter(required=True, many=True),
-                    **_WINDOW,
-                    **_RECIPIENT,
-                    **sender,
-                },
+                test_ids=api.Parameter(required=True, many=True),
+                **_WINDOW,
+                **_RECIPIENT,
+                sender_email=api.TEXT,
             ),
-            Endpoint(
-                "POST",
-                f"{analytics}/deliverability-insights",
+            api.post(
+                f"{base}/deliverability-insights",
                 self._insights,
-                body={
-                    **required,
-                    **_WINDOW,
-                    "previous_date_from": Parameter(),
-                    "previous_date_to": Parameter(),
-                    "show_previous": Parameter("boolean"),
-                    **_RECIPIENT,
-                },
+                **required,
+                **_WINDOW,
+                previous_date_from=api.TEXT,
+                previous_date_to=api.TEXT,
+                show_previous=api.FLAG,
+                **_RECIPIENT,
             ),
-            Endpoint(
-                "POST",
-                f"{analytics}/stats-by-date",
+            api.post(
+                f"{base}/stats-by-date",
                 self._stats_by_date,
-                body={**required, **_WINDOW, **_RECIPIENT, **sender},
+                **required,
+                **_WINDOW,
+                **_RECIPIENT,
+                sender_email=api.TEXT,
             ),
-            Endpoint(
-                "GET",
+            api.get(
                 "/inbox-placement-reports",
                 self._reports_page,
-                {
-                    **self._reports.paging,
-                    **required,
-                    **_WINDOW,
-                    **dict.fromkeys(flags, Parameter("boolean")),
-                },
+                **self._reports.paging,
+                **required,
+                **_WINDOW,
+                skip_spam_assassin_report=api.FLAG,
+                skip_blacklist_report=api.FLAG,
             ),
             self._reports.detail("/inbox-placement-reports/{id}"),
         ]
-
-    # What is answered
 
     def _stats_by_test(self, call: Call) -> list[Row]:
         rows = self._analytics.matching(call)
@@ -194,8 +179,6 @@ class InboxPlacementResults:
         ]
         return page
 
-    # The rows
-
     def _of_each_test(self, rows_of: Callable[[Row], Iterator[Row]]) -> list[Row]:
         tests = self._workspace.tables["inbox_placement_tests"].each()
         return [row for test in tests for row in rows_of(test)]
@@ -210,7 +193,7 @@ class InboxPlacementResults:
             for sender in test["emails"]:
                 for address, esp, geo, kind in RECIPIENTS:
                     key = ("placement mail", test["id"], run, sender, address)
-                    draw = Draw(self._workspace.seed, *key)
+                    draw = self._workspace.draw(*key)
                     sent = begin + draw.below(3600) * timestamps.SECOND
                     row: Row = {
                         "organization_id": self._workspace.organization,
@@ -224,7 +207,7 @@ class InboxPlacementResults:
                     }
                     yield _dated(
                         {
-                            "id": Draw(self._workspace.seed, *key, "sent").uuid4(),
+                            "id": self._workspace.draw(*key, "sent").uuid4(),
                             **row,
                             "record_type": _SENT,
                         },
@@ -235,7 +218,7 @@ class InboxPlacementResults:
                     arrived = sent + (5 + draw.below(900)) * timestamps.SECOND
                     yield _dated(
                         {
-                            "id": Draw(self._workspace.seed, *key, "received").uuid4(),
+                            "id": self._workspace.draw(*key, "received").uuid4(),
                             **row,
                             **_verdict(draw, arrived),
                             "record_type": _RECEIVED,
@@ -249,13 +232,13 @@ class InboxPlacementResults:
         for run, created in enumerate(runs_of(test)):
             for domain in domains:
                 key = ("placement report", test["id"], run, domain)
-                draw = Draw(self._workspace.seed, *key)
+                draw = self._workspace.draw(*key)
                 rules = [draw.of(_RULES) for _ in range(draw.below(3))]
                 score = round(len(rules) * 1.3, 1)
                 listed = draw.below(6) // 4
                 address = f"203.0.113.{draw.below(255)}"
                 row: Row = {
-                    "id": Draw(self._workspace.seed, *key, "id").uuid4(),
+                    "id": self._workspace.draw(*key, "id").uuid4(),
                     "organization_id": self._workspace.organization,
                     "test_id": test["id"],
                     "domain": domain,

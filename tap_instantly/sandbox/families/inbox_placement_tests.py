@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import among, contains
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Call, Endpoint, Parameter
+from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.timestamps import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 TESTS = 14
 RUNS = 6
@@ -67,22 +65,21 @@ class InboxPlacementTests:
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        parameters = {
-            **self._table.paging,
-            "search": Parameter(),
-            "status": Parameter("number", choices=("1", "2", "3")),
-            "sort_order": Parameter(choices=("asc", "desc")),
-        }
+        base = "/inbox-placement-tests"
         return [
-            Endpoint("GET", "/inbox-placement-tests", self._page, parameters),
-            Endpoint(
-                "GET",
-                "/inbox-placement-tests/email-service-provider-options",
+            api.get(
+                base,
+                self._page,
+                **self._table.paging,
+                search=api.TEXT,
+                status=api.one_of("1", "2", "3", kind="number"),
+                sort_order=api.SORT_ORDER,
+            ),
+            api.get(
+                f"{base}/email-service-provider-options",
                 lambda _: [dict(option) for option in _ESP_OPTIONS],
             ),
-            self._table.detail(
-                "/inbox-placement-tests/{id}", with_metadata=Parameter("boolean")
-            ),
+            self._table.detail(f"{base}/{{id}}", with_metadata=api.FLAG),
         ]
 
     def _page(self, call: Call) -> bytes:
@@ -92,12 +89,12 @@ class InboxPlacementTests:
         """Invent the tests, the newest of which has not begun yet."""
         mailboxes = self._workspace.mailboxes
         for number in range(TESTS):
-            draw = Draw(self._workspace.seed, "placement test", number)
+            draw = self._workspace.draw("placement test", number)
             age = number * 45 * 24 + (number and draw.below(40 * 24))
-            created = NEWEST - age * DAY // 24
+            created = NEWEST - age * timestamps.DAY // 24
             automated = number % 3 == 0
             outside = not automated and draw.once_in(4)
-            identity = Draw(self._workspace.seed, "placement test", number, "id")
+            identity = self._workspace.draw("placement test", number, "id")
             yield {
                 "id": identity.uuid7(created),
                 "organization_id": self._workspace.organization,
@@ -148,7 +145,7 @@ class InboxPlacementTests:
             "not_sending_status": draw.of(("", "", "daily_limits_hit")),
         }
         if active:
-            row["timestamp_next_run"] = timestamps.write(NEWEST + DAY)
+            row["timestamp_next_run"] = timestamps.write(NEWEST + timestamps.DAY)
         if draw.once_in(2):
             row["automations"] = [
                 {
@@ -168,7 +165,7 @@ class InboxPlacementTests:
 
 def runs_of(test: Row) -> Iterator[int]:
     """Yield the times at which a test ran until now."""
-    begin = timestamps.read(test["timestamp_created"]) + DAY // 24
+    begin = timestamps.read(test["timestamp_created"]) + timestamps.DAY // 24
     for run in range(RUNS if test["type"] == _AUTOMATED else 1):
-        if (ran := begin + run * DAY) <= NEWEST:
+        if (ran := begin + run * timestamps.DAY) <= NEWEST:
             yield ran

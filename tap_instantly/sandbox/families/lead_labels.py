@@ -6,14 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import contains
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Endpoint, Parameter
-from tap_instantly.sandbox.store.draws import Draw, draw_timestamps
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.draws import draw_timestamps
 from tap_instantly.sandbox.store.rows import LazyRows
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Endpoint, Row
 
 _SENTIMENTS = ("positive", "neutral", "negative")
 _LABELS = (
@@ -67,16 +66,14 @@ class LeadLabels:
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
+        detail = self._table.detail("/lead-labels/{id}")
         return [
             self._table.endpoint(
                 "/lead-labels",
-                search=Parameter(),
-                interest_status=Parameter(choices=_SENTIMENTS),
+                search=api.TEXT,
+                interest_status=api.one_of(*_SENTIMENTS),
             ),
-            replace(
-                self._table.detail("/lead-labels/{id}"),
-                placeholders={"id": Parameter("uuid")},
-            ),
+            replace(detail, placeholders={"id": api.Parameter("uuid")}),
         ]
 
     def _plan(self) -> dict[str, tuple[int, int]]:
@@ -85,14 +82,14 @@ class LeadLabels:
         count = workspace.sizes.labels
         newest = draw_timestamps(workspace.seed, "labels", count, workspace.ties)
         return {
-            Draw(workspace.seed, "label", number).uuid7(created): (number, created)
+            workspace.draw("label", number).uuid7(created): (number, created)
             for number, created in enumerate(reversed([*newest]))
         }
 
     def _row(self, number: int, created: int) -> Row:
         """Return a label, whose id carries its time of creation."""
         workspace = self._workspace
-        draw = Draw(workspace.seed, "label", number)
+        draw = workspace.draw("label", number)
         identity = draw.uuid7(created)
         label, sentiment, description = draw.of(_LABELS)
         half, odd = divmod(number, 2)

@@ -7,34 +7,23 @@ from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import contains, is_true
 from tap_instantly.sandbox.families.leads import VERIFIED, count_leads
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Endpoint, NotFoundError, Parameter
-from tap_instantly.sandbox.store.draws import Draw, draw_timestamps
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.api import Call, Endpoint, NotFoundError, Row
+from tap_instantly.sandbox.store.draws import draw_timestamps
 from tap_instantly.sandbox.store.rows import LazyRows
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
 
+# fmt: off
 _TRADES = (
-    "Freight brokers",
-    "SaaS founders",
-    "Dental clinics",
-    "Heads of RevOps",
-    "Logistics directors",
-    "E-commerce, Shopify Plus",
-    "Webinar sign-ups",
-    "Trade fair visitors",
-    "Closed-lost 12 months",
-    "Steuerberater",
-    "Machine builders",
-    "Recruiting agencies",
-    "Property managers",
-    "HR leads 50-200",
-    "Newsletter, unengaged",
-    "Series A fintechs",
+    "Freight brokers", "SaaS founders", "Dental clinics", "Heads of RevOps",
+    "Logistics directors", "E-commerce, Shopify Plus", "Webinar sign-ups",
+    "Trade fair visitors", "Closed-lost 12 months", "Steuerberater", "Machine builders",
+    "Recruiting agencies", "Property managers", "HR leads 50-200",
+    "Newsletter, unengaged", "Series A fintechs",
 )
+# fmt: on
 _PLACES = ("DE", "AT", "CH", "UK", "FR", "NL", "US", "CA", "Nordics", "Köln/Düsseldorf")
 _SEASONS = ("Q1", "Q2", "Q3", "Q4", "(copy)", "- cleaned", "v2", "A/B")
 
@@ -64,17 +53,15 @@ class LeadLists:
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
+        detail = self._table.detail("/lead-lists/{id}")
         return [
             self._table.endpoint(
                 "/lead-lists",
-                search=Parameter(),
-                has_enrichment_task=Parameter(choices=("true", "false")),
+                search=api.TEXT,
+                has_enrichment_task=api.one_of("true", "false"),
             ),
-            replace(
-                self._table.detail("/lead-lists/{id}"),
-                placeholders={"id": Parameter("uuid")},
-            ),
-            Endpoint("GET", "/lead-lists/{id}/verification-stats", self._stats),
+            replace(detail, placeholders={"id": api.Parameter("uuid")}),
+            api.get("/lead-lists/{id}/verification-stats", self._stats),
         ]
 
     def _stats(self, call: Call) -> Row:
@@ -91,13 +78,13 @@ class LeadLists:
         count = workspace.sizes.lists
         newest = draw_timestamps(workspace.seed, "lists", count, workspace.ties)
         return {
-            Draw(workspace.seed, "list", number).uuid4(): (number, created)
+            workspace.draw("list", number).uuid4(): (number, created)
             for number, created in enumerate(reversed([*newest]))
         }
 
     def _row(self, number: int, created: int) -> Row:
         workspace = self._workspace
-        draw = Draw(workspace.seed, "list", number)
+        draw = workspace.draw("list", number)
         row: Row = {
             "id": draw.uuid4(),
             "organization_id": workspace.organization,

@@ -10,15 +10,10 @@ from typing import TYPE_CHECKING
 from tap_instantly.sandbox.families.email_messages import email_id, interest_of
 from tap_instantly.sandbox.families.email_plan import RECEIVED, SENT, outcome
 from tap_instantly.sandbox.families.filters import contains
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import (
-    BadRequestError,
-    Endpoint,
-    Parameter,
-)
-from tap_instantly.sandbox.store.calls import text as written
-from tap_instantly.sandbox.store.draws import Draw
-from tap_instantly.sandbox.store.rows import LazyRows, Row
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.api import BadRequestError, Call, Endpoint, Row
+from tap_instantly.sandbox.store.api import text as written
+from tap_instantly.sandbox.store.rows import LazyRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,7 +21,7 @@ if TYPE_CHECKING:
     from tap_instantly.sandbox.families.contacts import Person
     from tap_instantly.sandbox.families.email_plan import PlannedEmail
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
+    from tap_instantly.sandbox.store.draws import Draw
 
 VERIFIED = {
     1: "verified",
@@ -112,27 +107,30 @@ class Leads:
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        some, several, flag = Parameter(), Parameter(many=True), Parameter("boolean")
-        body = {
-            **self._table.paging,
-            "search": some,
-            "filter": Parameter(choices=(*_FILTERS, *_FIXED_FILTERS)),
-            "campaign": some,
-            "list_id": some,
-            "in_campaign": flag,
-            "in_list": flag,
-            "ids": several,
-            "queries": Parameter("object", many=True),
-            "excluded_ids": several,
-            "contacts": several,
-            "organization_user_ids": several,
-            "smart_view_id": some,
-            "is_website_visitor": flag,
-            "distinct_contacts": flag,
-            "enrichment_status": Parameter("number", choices=("1", "-1", "11", "-2")),
-            "esg_code": Parameter(choices=("0", "1", "2", "3", "4", "all", "none")),
-        }
-        return [Endpoint("POST", "/leads/list", self._page, body=body)]
+        several = api.Parameter(many=True)
+        return [
+            api.post(
+                "/leads/list",
+                self._page,
+                **self._table.paging,
+                search=api.TEXT,
+                filter=api.one_of(*_FILTERS, *_FIXED_FILTERS),
+                campaign=api.TEXT,
+                list_id=api.TEXT,
+                in_campaign=api.FLAG,
+                in_list=api.FLAG,
+                ids=several,
+                queries=api.Parameter("object", many=True),
+                excluded_ids=several,
+                contacts=several,
+                organization_user_ids=several,
+                smart_view_id=api.TEXT,
+                is_website_visitor=api.FLAG,
+                distinct_contacts=api.FLAG,
+                enrichment_status=api.one_of("1", "-1", "11", "-2", kind="number"),
+                esg_code=api.one_of("0", "1", "2", "3", "4", "all", "none"),
+            )
+        ]
 
     def _page(self, call: Call) -> bytes:
         for name in ("distinct_contacts", "queries", "smart_view_id"):
@@ -185,7 +183,7 @@ def _count_by_container(leads: Iterable[Row]) -> dict[str, LeadCounts]:
 def _row(workspace: Workspace, number: int, created: int) -> Row:
     """Return the lead as the API shows it; what is not known is left out."""
     person = workspace.contacts.person(number, created)
-    draw = Draw(workspace.seed, "lead's row", number)
+    draw = workspace.draw("lead's row", number)
     emails = workspace.email_plan.by_lead.get(number, [])
     row: Row = {
         "id": person.id,

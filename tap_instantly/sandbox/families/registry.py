@@ -28,7 +28,7 @@ from tap_instantly.sandbox.families.workspace_admin import WorkspaceAdmin
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Endpoint
+    from tap_instantly.sandbox.store.api import Endpoint
 
 
 def endpoints_of(workspace: Workspace) -> list[Endpoint]:

@@ -8,7 +8,7 @@ from tap_instantly.sandbox.store import timestamps
 from tap_instantly.sandbox.store.draws import NEWEST
 
 if TYPE_CHECKING:
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Row
 
 _WORDS = {
     -99: "campaign_account_suspended",

@@ -13,15 +13,12 @@ from tap_instantly.sandbox.families.email_analytics import (
 )
 from tap_instantly.sandbox.families.filters import contains, equals
 from tap_instantly.sandbox.families.sending_status import sending_status
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Endpoint, Parameter
-from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.timestamps import DAY
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.draws import NEWEST
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 _FIGURES = {
     "emails_sent": "sent",
@@ -51,31 +48,23 @@ class Subsequences:
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        some = Parameter()
         return [
             self._table.endpoint(
                 "/subsequences",
-                search=some,
-                parent_campaign=some,
-                parent_campaign_not=some,
+                search=api.TEXT,
+                parent_campaign=api.TEXT,
+                parent_campaign_not=api.TEXT,
             ),
-            Endpoint(
-                "GET",
+            api.get(
                 "/subsequences/analytics",
                 self._analytics,
-                {"campaign_id": Parameter(required=True)},
+                campaign_id=api.Parameter(required=True),
             ),
-            Endpoint(
-                "GET",
-                "/subsequences/{id}/analytics/steps",
-                self._steps,
-                dict.fromkeys(("start_date", "end_date"), Parameter("date-time")),
-            ),
-            Endpoint(
-                "GET",
+            api.get("/subsequences/{id}/analytics/steps", self._steps, **api.WINDOW),
+            api.get(
                 "/subsequences/{id}/sending-status",
                 self._sending_status,
-                {"with_ai_summary": Parameter("boolean")},
+                with_ai_summary=api.FLAG,
             ),
         ]
 
@@ -110,9 +99,9 @@ class Subsequences:
     def _row(self, number: int, added: int | None = None) -> Row:
         """Return a subsequence; the schedule and the steps may be missing."""
         workspace = self._workspace
-        draw = Draw(workspace.seed, "subsequence", number)
+        draw = workspace.draw("subsequence", number)
         identity = draw.uuid4()
-        created = added or NEWEST - (1 + draw.below(90)) * DAY
+        created = added or NEWEST - (1 + draw.below(90)) * timestamps.DAY
         row: Row = {
             "id": identity,
             "timestamp_created": timestamps.write(created),

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Endpoint, NotFoundError, Parameter
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.api import Call, Endpoint, NotFoundError, Row
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.timestamps import DAY
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
     from tap_instantly.sandbox.store.tables import Table
 
 LONGEST_HISTORY = 130
@@ -22,15 +19,12 @@ DEFAULT_LIMIT = 10
 _CAMPAIGN, _LIST = 1, 2
 _WORDS = {_CAMPAIGN: "CAMPAIGN", _LIST: "LIST"}
 _COLUMNS = ("icebreaker", "industry_guess", "pain_point", "tone")
+# fmt: off
 _ENRICHMENTS = (
-    "work_email_enrichment",
-    "fully_enriched_profile",
-    "email_verification",
-    "joblisting",
-    "technologies",
-    "news",
-    "funding",
+    "work_email_enrichment", "fully_enriched_profile", "email_verification",
+    "joblisting", "technologies", "news", "funding",
 )
+# fmt: on
 _STATES = ("completed", "completed", "completed", "failed", "in_progress")
 
 
@@ -48,19 +42,12 @@ class SuperSearch:
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
+        base = "/supersearch-enrichment"
+        history = f"{base}/history/{{resource_id}}"
         return [
-            Endpoint("GET", "/supersearch-enrichment/{resource_id}", self._enrichment),
-            Endpoint(
-                "GET",
-                "/supersearch-enrichment/ai/{resource_id}/in-progress",
-                self._under_way,
-            ),
-            Endpoint(
-                "GET",
-                "/supersearch-enrichment/history/{resource_id}",
-                self._history,
-                {"offset": Parameter("number"), "limit": Parameter("number")},
-            ),
+            api.get(f"{base}/{{resource_id}}", self._enrichment),
+            api.get(f"{base}/ai/{{resource_id}}/in-progress", self._under_way),
+            api.get(history, self._history, offset=api.NUMBER, limit=api.NUMBER),
         ]
 
     def _kind(self, call: Call) -> tuple[str, int]:
@@ -74,8 +61,8 @@ class SuperSearch:
 
     def _draw(self, purpose: str, identity: str) -> tuple[Draw, int]:
         """Return drawn numbers, and 0 to 2: no row, an empty one, an enrichment."""
-        known = Draw(self._workspace.seed, "enriched", identity).below(4)
-        return Draw(self._workspace.seed, purpose, identity), min(known, 2)
+        known = self._workspace.draw("enriched", identity).below(4)
+        return self._workspace.draw(purpose, identity), min(known, 2)
 
     def _enrichment(self, call: Call) -> Row:
         identity, kind = self._kind(call)
@@ -119,9 +106,7 @@ class SuperSearch:
         wordy = draw.once_in(2)
         return [
             {
-                "id": Draw(
-                    self._workspace.seed, "ai enrichment", identity, number
-                ).uuid4(),
+                "id": self._workspace.draw("ai enrichment", identity, number).uuid4(),
                 "organization_id": self._workspace.organization,
                 "resource_id": identity,
                 "resource_type": _WORDS[kind] if wordy else kind,
@@ -144,7 +129,7 @@ class SuperSearch:
         return [self._run(identity, kind, number) for number in range(first, last)]
 
     def _run(self, identity: str, kind: int, number: int) -> Row:
-        draw = Draw(self._workspace.seed, "run", identity, number)
+        draw = self._workspace.draw("run", identity, number)
         row: Row = {
             "resource_id": identity,
             "resource_type": kind,
@@ -152,7 +137,9 @@ class SuperSearch:
             "status": draw.of(_STATES),
             "leads": draw.below(500),
             "timestamp_created": timestamps.write(
-                NEWEST - number * DAY - draw.below(20 * 3600) * timestamps.SECOND
+                NEWEST
+                - number * timestamps.DAY
+                - draw.below(20 * 3600) * timestamps.SECOND
             ),
         }
         if not draw.once_in(4):

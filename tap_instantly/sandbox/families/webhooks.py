@@ -6,18 +6,15 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import among, contains, is_true
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Endpoint, Parameter
+from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST, Draw, draw_timestamps
 from tap_instantly.sandbox.store.rows import render
-from tap_instantly.sandbox.store.timestamps import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
+    from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 WEBHOOKS = 8
 WEBHOOK_EVENTS = 150
@@ -25,31 +22,25 @@ WEBHOOK_EVENTS = 150
 CANARY_HEADER = "canary-webhook-header"
 """Stands in the `headers` of webhooks; it may never be emitted."""
 
-_RETRIED = 5 * DAY
+_RETRIED = 5 * timestamps.DAY
 _WORKING = 1
 _BUILT_IN = 4
 """Interest statuses from -4 to 4 are not those of labels."""
+# fmt: off
 _EVENT_TYPES = (
-    ("email_sent", "Email sent"),
-    ("email_opened", "Email opened"),
-    ("email_link_clicked", "Link clicked"),
-    ("reply_received", "Reply received"),
-    ("email_bounced", "Email bounced"),
-    ("lead_unsubscribed", "Lead unsubscribed"),
-    ("campaign_completed", "Campaign completed"),
-    ("account_error", "Account error"),
-    ("lead_neutral", "Lead neutral"),
-    ("lead_interested", "Lead interested"),
+    ("email_sent", "Email sent"), ("email_opened", "Email opened"),
+    ("email_link_clicked", "Link clicked"), ("reply_received", "Reply received"),
+    ("email_bounced", "Email bounced"), ("lead_unsubscribed", "Lead unsubscribed"),
+    ("campaign_completed", "Campaign completed"), ("account_error", "Account error"),
+    ("lead_neutral", "Lead neutral"), ("lead_interested", "Lead interested"),
     ("lead_not_interested", "Lead not interested"),
     ("lead_meeting_booked", "Meeting booked"),
-    ("lead_meeting_completed", "Meeting completed"),
-    ("lead_closed", "Lead closed"),
-    ("lead_out_of_office", "Out of office"),
-    ("lead_wrong_person", "Wrong person"),
+    ("lead_meeting_completed", "Meeting completed"), ("lead_closed", "Lead closed"),
+    ("lead_out_of_office", "Out of office"), ("lead_wrong_person", "Wrong person"),
     ("lead_no_show", "No show"),
 )
+# fmt: on
 """The last is not known to the filter of webhooks."""
-_DAYS = {"from": Parameter("date"), "to": Parameter("date")}
 _FAILURES = (
     (500, "Internal Server Error"),
     (404, "Not Found"),
@@ -85,26 +76,19 @@ class Webhooks:
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        filters = ("all_events", *(kind for kind, _ in _EVENT_TYPES[:-1]))
+        event_types = api.one_of("all_events", *(kind for kind, _ in _EVENT_TYPES[:-1]))
         return [
             self._webhooks.endpoint(
-                "/webhooks",
-                campaign=Parameter(),
-                event_type=Parameter(choices=filters),
+                "/webhooks", campaign=api.TEXT, event_type=event_types
             ),
             self._webhooks.detail("/webhooks/{id}"),
-            Endpoint("GET", "/webhooks/event-types", self._event_types),
+            api.get("/webhooks/event-types", self._event_types),
             self._events.endpoint(
-                "/webhook-events",
-                success=Parameter("boolean"),
-                search=Parameter(),
-                **_DAYS,
+                "/webhook-events", success=api.FLAG, search=api.TEXT, **api.DAYS
             ),
             self._events.detail("/webhook-events/{id}"),
-            Endpoint("GET", "/webhook-events/summary-by-date", self._summary, _DAYS),
+            api.get("/webhook-events/summary-by-date", self._summary, **api.DAYS),
         ]
-
-    # What is answered
 
     def _event_types(self, _: Call) -> bytes:
         """Answer with the built-in types and one for each custom label."""
@@ -130,8 +114,6 @@ class Webhooks:
             ]
         }
 
-    # The rows
-
     def _first_events(self) -> list[Row]:
         newest = draw_timestamps(self._workspace.seed, "event", WEBHOOK_EVENTS)
         return [self._event(number, created) for number, created in enumerate(newest)]
@@ -142,10 +124,10 @@ class Webhooks:
             number for number in self._workspace.interests if abs(number) > _BUILT_IN
         ]
         for number in range(WEBHOOKS):
-            draw = Draw(self._workspace.seed, "webhook", number)
-            created = NEWEST - (40 + draw.below(600)) * DAY
+            draw = self._workspace.draw("webhook", number)
+            created = NEWEST - (40 + draw.below(600)) * timestamps.DAY
             row: Row = {
-                "id": Draw(self._workspace.seed, "webhook", number, "id").uuid4(),
+                "id": self._workspace.draw("webhook", number, "id").uuid4(),
                 "organization": self._workspace.organization,
                 "target_hook_url": f"https://example.com/hooks/{number}",
                 "timestamp_created": timestamps.write(created),
@@ -166,12 +148,14 @@ class Webhooks:
                 row["custom_interest_value"] = draw.of(labels)
             if (number + 1) % 5 == 0:
                 row["status"] = -_WORKING
-                row["timestamp_error"] = timestamps.write(NEWEST - draw.below(30) * DAY)
+                row["timestamp_error"] = timestamps.write(
+                    NEWEST - draw.below(30) * timestamps.DAY
+                )
             yield row
 
     def _event(self, number: int, created: int) -> Row:
         contacts = self._workspace.contacts
-        draw = Draw(self._workspace.seed, "event", number)
+        draw = self._workspace.draw("event", number)
         webhook = draw.of(list(self._webhooks.each()))
         kind = webhook["event_type"]
         if kind in (None, "all_events"):
@@ -183,7 +167,7 @@ class Webhooks:
             "workspace": self._workspace.organization,
         }
         row: Row = {
-            "id": Draw(self._workspace.seed, "event", number, "id").uuid4(),
+            "id": self._workspace.draw("event", number, "id").uuid4(),
             "timestamp_created": text,
             "timestamp_created_date": text[:10],
             "organization_id": self._workspace.organization,
@@ -231,7 +215,7 @@ def _delivery(draw: Draw, created: int) -> Row:
         "error_message": message,
     }
     if recent:
-        row["timestamp_next_retry"] = timestamps.write(NEWEST + DAY // 24)
+        row["timestamp_next_retry"] = timestamps.write(NEWEST + timestamps.DAY // 24)
     if retries:
         row["retry_group_id"] = draw.uuid4()
         row["retry_successful"] = draw.once_in(2)

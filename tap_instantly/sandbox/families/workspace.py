@@ -14,7 +14,7 @@ from tap_instantly.sandbox.families.contacts import (
     slug,
 )
 from tap_instantly.sandbox.families.email_plan import EmailPlan
-from tap_instantly.sandbox.store.calls import Call
+from tap_instantly.sandbox.store.api import Call
 from tap_instantly.sandbox.store.draws import Draw
 from tap_instantly.sandbox.store.tables import Table
 
@@ -64,10 +64,14 @@ class Workspace:
         self.new_table = partial(Table, switches=switches, ties=ties)
         self.tables: dict[str, Table] = {}
 
+    def draw(self, *key: object) -> Draw:
+        """Return the numbers that belong to a key in this workspace."""
+        return Draw(self.seed, *key)
+
     @cached_property
     def key(self) -> str:
         """A key of Instantly's form: base64 of a UUID, a colon, random text."""
-        draw = Draw(self.seed, "key")
+        draw = self.draw("key")
         secret = "".join(draw.of(_LETTERS) for _ in range(12))
         return base64.b64encode(f"{draw.uuid4()}:{secret}".encode()).decode()
 
@@ -75,7 +79,7 @@ class Workspace:
     def campaign_ids(self) -> list[str]:
         """The ids of the campaigns that there are to begin with."""
         return [
-            Draw(self.seed, "campaign", number).uuid4()
+            self.draw("campaign", number).uuid4()
             for number in range(self.sizes.campaigns)
         ]
 
@@ -97,7 +101,7 @@ class Workspace:
 
     def sender(self, number: int) -> tuple[str, str]:
         """Return the first and the last name of who writes from a mailbox."""
-        draw = Draw(self.seed, "sender", number)
+        draw = self.draw("sender", number)
         return draw.of(FIRST_NAMES), draw.of(LAST_NAMES)
 
     def mailboxes_of(self, campaign: int) -> list[str]:
@@ -112,15 +116,13 @@ class Workspace:
     @cached_property
     def tag_ids(self) -> list[str]:
         """The ids of the tags that there are to begin with."""
-        return [
-            Draw(self.seed, "tag", number).uuid4() for number in range(self.sizes.tags)
-        ]
+        return [self.draw("tag", number).uuid4() for number in range(self.sizes.tags)]
 
     @cached_property
     def subsequence_ids(self) -> list[str]:
         """The ids of the subsequences that there are to begin with."""
         return [
-            Draw(self.seed, "subsequence", number).uuid4()
+            self.draw("subsequence", number).uuid4()
             for number in range(self.sizes.subsequences if self.campaign_ids else 0)
         ]
 

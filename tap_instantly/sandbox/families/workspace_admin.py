@@ -7,17 +7,14 @@ import binascii
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import contains, is_true
-from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import Endpoint, NotFoundError, Parameter
-from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.timestamps import DAY
+from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.api import Call, Endpoint, NotFoundError, Row
+from tap_instantly.sandbox.store.draws import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.calls import Call
-    from tap_instantly.sandbox.store.rows import Row
 
 API_KEYS = 5
 BLOCKED = 230
@@ -31,17 +28,13 @@ CANARY_KEY = "canary-api-key"
 
 _NAME = "Harbor & Sons Outreach"
 _DOMAIN = "agency.example.com"
+# fmt: off
 _PEOPLE = (
-    ("Nadia", "Berg"),
-    ("Tom", "Okafor"),
-    ("Lena", "Weiß"),
-    ("Ravi", "Menon"),
-    ("Chloé", "Martin"),
-    ("Sam", "Doyle"),
-    ("Ines", "Costa"),
-    ("Piet", "de Jong"),
+    ("Nadia", "Berg"), ("Tom", "Okafor"), ("Lena", "Weiß"), ("Ravi", "Menon"),
+    ("Chloé", "Martin"), ("Sam", "Doyle"), ("Ines", "Costa"), ("Piet", "de Jong"),
     ("Yara", "Haddad"),
 )
+# fmt: on
 _PURPOSES = ("Reporting", "Zapier", "CRM sync", "Old dashboard", "Staging")
 _SCOPES = (
     ["all:all"],
@@ -56,7 +49,7 @@ _CLIENTS = ("Northwind", "Bäckerei Lang", "Harbor & Sons", "Quill Freight")
 _PLACES = (("US", "Denver", "+1303"), ("US", "Austin", "+1512"), ("GB", "Leeds", "+44"))
 
 # Billing counts seconds since 1970; everything else writes text.
-_PERIOD_END = (NEWEST + 17 * DAY) // timestamps.SECOND
+_PERIOD_END = (NEWEST + 17 * timestamps.DAY) // timestamps.SECOND
 
 
 class WorkspaceAdmin:
@@ -102,38 +95,26 @@ class WorkspaceAdmin:
         tables = self.tables
         blocked = tables["block_list_entries"]
         group, members = tables["workspace_group_members"], tables["workspace_members"]
+        current, billing = "/workspaces/current", "/workspace-billing"
+        domain = self._only("workspace_whitelabel_domain")
         return [
             tables["api_keys"].endpoint("/api-keys"),
             blocked.endpoint(
-                "/block-lists-entries",
-                domains_only=Parameter("boolean"),
-                search=Parameter(),
+                "/block-lists-entries", domains_only=api.FLAG, search=api.TEXT
             ),
             blocked.detail("/block-lists-entries/{id}"),
-            Endpoint("GET", "/workspaces/current", self._only("workspace")),
-            Endpoint(
-                "GET",
-                "/workspaces/current/whitelabel-domain",
-                self._only("workspace_whitelabel_domain"),
-            ),
+            api.get(current, self._only("workspace")),
+            api.get(f"{current}/whitelabel-domain", domain),
             group.endpoint("/workspace-group-members"),
             group.detail("/workspace-group-members/{id}"),
-            members.endpoint(
-                "/workspace-members", accepted=Parameter("boolean"), search=Parameter()
-            ),
+            members.endpoint("/workspace-members", accepted=api.FLAG, search=api.TEXT),
             members.detail("/workspace-members/{id}"),
-            Endpoint(
-                "GET",
-                "/crm-actions/phone-numbers",
-                lambda _: tables["crm_phone_numbers"].rows,
+            api.get(
+                "/crm-actions/phone-numbers", lambda _: tables["crm_phone_numbers"].rows
             ),
-            Endpoint("GET", "/workspace-billing/plan-details", self._plan),
-            Endpoint(
-                "GET", "/workspace-billing/subscription-details", self._subscriptions
-            ),
+            api.get(f"{billing}/plan-details", self._plan),
+            api.get(f"{billing}/subscription-details", self._subscriptions),
         ]
-
-    # What is answered
 
     def _only(self, name: str) -> Callable[[Call], Row]:
         """Return what answers with the one row of a table, if it has one."""
@@ -146,7 +127,7 @@ class WorkspaceAdmin:
         return answer
 
     def _plan(self, _: Call) -> Row:
-        draw = Draw(self._workspace.seed, "plan")
+        draw = self._workspace.draw("plan")
         terms = {"interval": "month", "current_period_end": _PERIOD_END}
         leads = len(self._workspace.tables["leads"])
         return {
@@ -229,13 +210,11 @@ class WorkspaceAdmin:
             "all_subs_cancelled": False,
         }
 
-    # The rows
-
     def _own_row(self) -> Iterator[Row]:
         yield {
             "id": self._workspace.organization,
-            "timestamp_created": timestamps.write(NEWEST - 1400 * DAY),
-            "timestamp_updated": timestamps.write(NEWEST - 3 * DAY),
+            "timestamp_created": timestamps.write(NEWEST - 1400 * timestamps.DAY),
+            "timestamp_updated": timestamps.write(NEWEST - 3 * timestamps.DAY),
             "scheduled_for_removal_at": None,
             "owner": self._workspace.users[0],
             "name": _NAME,
@@ -248,7 +227,7 @@ class WorkspaceAdmin:
             "plan_id_verification": {
                 "quantity": 10000,
                 "product_id": "pid_verify_v1_monthly",
-                "timestamp_updated": timestamps.write(NEWEST - 40 * DAY),
+                "timestamp_updated": timestamps.write(NEWEST - 40 * timestamps.DAY),
             },
             "add_unsub_to_block": True,
             "default_opportunity_value": 1200,
@@ -273,13 +252,13 @@ class WorkspaceAdmin:
     def _api_keys(self) -> Iterator[Row]:
         """Invent keys, the first of which is the one that opens the sandbox."""
         for number in range(API_KEYS):
-            draw = Draw(self._workspace.seed, "api key", number)
-            identity = Draw(self._workspace.seed, "api key", number, "id").uuid4()
+            draw = self._workspace.draw("api key", number)
+            identity = self._workspace.draw("api key", number, "id").uuid4()
             secret = f"{CANARY_KEY}-{number}-{draw.below(10**12):012d}"
             if number == 0:
                 secret = self._workspace.key
                 identity = _owner(secret) or identity
-            created = NEWEST - (20 + draw.below(900)) * DAY
+            created = NEWEST - (20 + draw.below(900)) * timestamps.DAY
             yield {
                 "id": identity,
                 "name": _PURPOSES[number % len(_PURPOSES)],
@@ -287,17 +266,19 @@ class WorkspaceAdmin:
                 "key": secret,
                 "organization_id": self._workspace.organization,
                 "timestamp_created": timestamps.write(created),
-                "timestamp_updated": timestamps.write(created + draw.below(20) * DAY),
+                "timestamp_updated": timestamps.write(
+                    created + draw.below(20) * timestamps.DAY
+                ),
             }
 
     def _blocked(self) -> Iterator[Row]:
         for number in range(BLOCKED):
-            draw = Draw(self._workspace.seed, "blocked", number)
+            draw = self._workspace.draw("blocked", number)
             domain = draw.once_in(2)
             place = f"blocked{number}.example.{draw.of(('com', 'net', 'org'))}"
             age = draw.below(700 * 24 * 3600)
             yield {
-                "id": Draw(self._workspace.seed, "blocked", number, "id").uuid4(),
+                "id": self._workspace.draw("blocked", number, "id").uuid4(),
                 "timestamp_created": timestamps.write(NEWEST - age * timestamps.SECOND),
                 "organization_id": self._workspace.organization,
                 "bl_value": place if domain else f"stop+{number}@{place}",
@@ -306,17 +287,17 @@ class WorkspaceAdmin:
 
     def _group_members(self) -> Iterator[Row]:
         for number in range(GROUP_MEMBERS):
-            draw = Draw(self._workspace.seed, "group member", number)
-            created = NEWEST - (50 + draw.below(500)) * DAY
+            draw = self._workspace.draw("group member", number)
+            created = NEWEST - (50 + draw.below(500)) * timestamps.DAY
             row: Row = {
-                "id": Draw(self._workspace.seed, "group member", number, "id").uuid4(),
+                "id": self._workspace.draw("group member", number, "id").uuid4(),
                 "admin_workspace_id": self._workspace.organization,
-                "sub_workspace_id": Draw(
-                    self._workspace.seed, "client", number
-                ).uuid4(),
+                "sub_workspace_id": self._workspace.draw("client", number).uuid4(),
                 "status": _STATES[number % len(_STATES)],
                 "timestamp_created": timestamps.write(created),
-                "timestamp_updated": timestamps.write(created + draw.below(50) * DAY),
+                "timestamp_updated": timestamps.write(
+                    created + draw.below(50) * timestamps.DAY
+                ),
             }
             if row["status"] == "accepted":
                 row["sub_workspace_name"] = _CLIENTS[number % len(_CLIENTS)]
@@ -327,20 +308,19 @@ class WorkspaceAdmin:
         """Invent a member for each of the workspace's users, and some invited ones."""
         owner, *others = self._workspace.users
         invited = [
-            Draw(self._workspace.seed, "invited", number).uuid4()
-            for number in range(INVITED)
+            self._workspace.draw("invited", number).uuid4() for number in range(INVITED)
         ]
         for number, user in enumerate([owner, *others, *invited]):
-            draw = Draw(self._workspace.seed, "member", number)
+            draw = self._workspace.draw("member", number)
             first, last = _PEOPLE[number % len(_PEOPLE)]
             accepted = user not in invited
             row: Row = {
-                "id": Draw(self._workspace.seed, "member", number, "id").uuid4(),
+                "id": self._workspace.draw("member", number, "id").uuid4(),
                 "email": f"member{number}@example.com",
                 "user_id": user,
                 "role": _ROLES[number % len(_ROLES)] if accepted else "view",
                 "timestamp_created": timestamps.write(
-                    NEWEST - (10 * number + draw.below(900)) * DAY
+                    NEWEST - (10 * number + draw.below(900)) * timestamps.DAY
                 ),
                 "workspace_id": self._workspace.organization,
                 "accepted": accepted,
@@ -357,11 +337,11 @@ class WorkspaceAdmin:
 
     def _phone_numbers(self) -> Iterator[Row]:
         for number in range(PHONE_NUMBERS):
-            draw = Draw(self._workspace.seed, "phone number", number)
+            draw = self._workspace.draw("phone number", number)
             country, place, prefix = _PLACES[number % len(_PLACES)]
-            created = NEWEST - (30 + draw.below(300)) * DAY
+            created = NEWEST - (30 + draw.below(300)) * timestamps.DAY
             yield {
-                "id": Draw(self._workspace.seed, "phone number", number, "id").uuid4(),
+                "id": self._workspace.draw("phone number", number, "id").uuid4(),
                 "timestamp_created": timestamps.write(created),
                 "organization_id": self._workspace.organization,
                 "phone_number": f"{prefix}5550{100 + draw.below(100)}",
@@ -369,7 +349,9 @@ class WorkspaceAdmin:
                 "locality": place,
                 "subscription_id": f"sub_{draw.below(10**9):09d}",
                 "twilio_sid": f"PN{draw.below(10**16):032d}",
-                "renewal_date": timestamps.write(NEWEST + (number + 4) * DAY)[:10],
+                "renewal_date": timestamps.write(
+                    NEWEST + (number + 4) * timestamps.DAY
+                )[:10],
                 "price": 3.5,
             }
 

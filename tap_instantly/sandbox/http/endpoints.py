@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from tap_instantly.sandbox.store.calls import BadRequestError, text
+from tap_instantly.sandbox.store.api import BadRequestError, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tap_instantly.sandbox.store.calls import Call, Endpoint, Parameter
+    from tap_instantly.sandbox.store.api import Call, Endpoint, Parameter
 
 _DATE = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
 _PATTERNS = {

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_instantly.sandbox.store.calls import Endpoint
+    from tap_instantly.sandbox.store.api import Endpoint
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 

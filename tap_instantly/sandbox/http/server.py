@@ -20,7 +20,7 @@ from tap_instantly.sandbox.http.faults import Fault, Kind, break_off
 from tap_instantly.sandbox.http.limits import RateLimit
 from tap_instantly.sandbox.http.responses import blocked, json_answer, refusal
 from tap_instantly.sandbox.http.routes import Routes
-from tap_instantly.sandbox.store.calls import BadRequestError, Call, RefusedError
+from tap_instantly.sandbox.store.api import BadRequestError, Call, RefusedError
 from tap_instantly.sandbox.store.rows import render
 from tap_instantly.sandbox.store.switches import Behaviour, Switches
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from tap_instantly.sandbox.store.calls import Endpoint
+    from tap_instantly.sandbox.store.api import Endpoint
     from tap_instantly.sandbox.store.switches import (
         Comparison,
         Cursor,

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
 
 from tap_instantly.sandbox.store import timestamps
-from tap_instantly.sandbox.store.calls import NotFoundError
+from tap_instantly.sandbox.store.api import NotFoundError, Row
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.rows import KeptRows, LazyRows, Row
+from tap_instantly.sandbox.store.rows import KeptRows, LazyRows
 from tap_instantly.sandbox.store.switches import Behaviour, Switches
 
 if TYPE_CHECKING:

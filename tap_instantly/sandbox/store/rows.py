@@ -6,11 +6,11 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
+from tap_instantly.sandbox.store.api import Row
 from tap_instantly.sandbox.store.timestamps import MILLISECOND
 
-Row = dict[str, Any]
 Place = tuple[int, int, str]
 """Where a row stands in a list; the last part is its key."""
 Wanted = tuple[tuple[str, tuple[str, ...]], ...]

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from tap_instantly.sandbox.store.calls import (
+from tap_instantly.sandbox.store.api import (
     BadRequestError,
     Call,
     Endpoint,
     Parameter,
+    Row,
 )
 from tap_instantly.sandbox.store.cursors import read_cursor, write_cursor
 from tap_instantly.sandbox.store.draws import Draw
@@ -22,7 +23,7 @@ from tap_instantly.sandbox.store.ordered_rows import (
     hashed,
     is_descending,
 )
-from tap_instantly.sandbox.store.rows import Index, Row, render
+from tap_instantly.sandbox.store.rows import Index, render
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

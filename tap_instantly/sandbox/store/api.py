@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+Row = dict[str, Any]
+"""A row of a list, or any other JSON object that an endpoint answers with."""
 Kind = Literal[
     "string", "integer", "number", "boolean", "date", "date-time", "uuid", "object"
 ]
@@ -53,6 +55,14 @@ class Parameter:
     """The largest number of values; 0: any number."""
     between: tuple[int, int] | None = None
     """The smallest and the largest number."""
+
+
+TEXT = Parameter()
+FLAG = Parameter("boolean")
+NUMBER = Parameter("number")
+SORT_ORDER = Parameter(choices=("asc", "desc"))
+WINDOW = dict.fromkeys(("start_date", "end_date"), Parameter("date-time"))
+DAYS = dict.fromkeys(("from", "to"), Parameter("date"))
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,25 @@ class Endpoint:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     body: Mapping[str, Parameter] = field(default_factory=dict)
     placeholders: Mapping[str, Parameter] = field(default_factory=dict)
+
+
+def get(
+    path: str, answer: Callable[[Call], object], /, **parameters: Parameter
+) -> Endpoint:
+    """Return an endpoint that takes parameters in its query."""
+    return Endpoint("GET", path, answer, parameters)
+
+
+def post(
+    path: str, answer: Callable[[Call], object], /, **fields: Parameter
+) -> Endpoint:
+    """Return an endpoint that takes fields in its JSON body."""
+    return Endpoint("POST", path, answer, body=fields)
+
+
+def one_of(*choices: str, kind: Kind = "string", many: bool = False) -> Parameter:
+    """Return a parameter that takes some values only."""
+    return Parameter(kind, choices=choices, many=many)
 
 
 def text(value: object) -> str:

@@ -32,6 +32,15 @@ _KEY_IN_DOTENV = re.compile(
 )
 
 F = TypeVar("F", bound="Callable[..., object]")
+_SWITCHES = {
+    "order": "The order of the rows.",
+    "cursor": "What the cursor names of the last row.",
+    "comparison": "Whether rows at the cursor come again (inclusive).",
+    "end": "The cursor of the last page that has rows.",
+    "encoding": "How cursors are written: a time with Z or +00:00, or with symbols "
+    "appended that need percent-encoding.",
+    "timestamps": "How rows write their time of creation.",
+}
 _IN_WORDS = {"labels": "lead labels", "lists": "lead lists"}
 _COUNT = click.IntRange(min=0)
 _AT_LEAST_ONE = click.IntRange(min=1)
@@ -55,36 +64,9 @@ _OPTIONS = (
         default=1,
         help="How many consecutive rows share one millisecond.",
     ),
-    click.option(
-        "--order",
-        type=click.Choice(CHOICES["order"]),
-        help="The order of the rows.",
-    ),
-    click.option(
-        "--cursor",
-        type=click.Choice(CHOICES["cursor"]),
-        help="What the cursor names of the last row.",
-    ),
-    click.option(
-        "--comparison",
-        type=click.Choice(CHOICES["comparison"]),
-        help="Whether rows at the cursor come again (inclusive).",
-    ),
-    click.option(
-        "--end",
-        type=click.Choice(CHOICES["end"]),
-        help="The cursor of the last page that has rows.",
-    ),
-    click.option(
-        "--encoding",
-        type=click.Choice(CHOICES["encoding"]),
-        help="How cursors are written: a time with Z or +00:00, or with symbols "
-        "appended that need percent-encoding.",
-    ),
-    click.option(
-        "--timestamps",
-        type=click.Choice(CHOICES["timestamps"]),
-        help="How rows write their time of creation.",
+    *(
+        click.option(f"--{name}", type=click.Choice(CHOICES[name]), help=text)
+        for name, text in _SWITCHES.items()
     ),
     click.option(
         "--short-pages",

@@ -5,15 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from tap_instantly.sandbox.families import email_analytics as analytics
 from tap_instantly.sandbox.families.custom_tags import tags_of
-from tap_instantly.sandbox.families.email_analytics import (
-    DAILY,
-    Window,
-    by_day,
-    events_of,
-    figures,
-)
 from tap_instantly.sandbox.families.filters import contains, equals
+from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import (
     BadRequestError,
@@ -27,7 +22,6 @@ from tap_instantly.sandbox.store.draws import NEWEST, Draw
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_instantly.sandbox.families.workspace import Workspace
 
 MOST_DAYS = 31
 MOST_MAILBOXES = 200
@@ -38,7 +32,7 @@ _BULK = 3
 _PAUSED = 2
 _TOMORROW = (NEWEST // timestamps.DAY + 1) * timestamps.DAY
 _SORTED_BY = ("timestamp_created", "email", "stat_warmup_score", "status")
-_DAILY = {**DAILY, "bounced": "bounced"}
+_DAILY = {**analytics.DAILY, "bounced": "bounced"}
 _FILTERS: dict[str, Callable[[Row], bool]] = {
     "ACC_FILTER_PAUSED": lambda row: row["status"] == _PAUSED,
     "ACC_FILTER_ERROR": lambda row: row["status"] < 0,
@@ -52,14 +46,12 @@ _FILTERS: dict[str, Callable[[Row], bool]] = {
 }
 
 
-class Accounts:
+class Accounts(Family):
     """Mailboxes and their analytics."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`."""
-        self._workspace = workspace
-        self._table = workspace.new_table(
-            lambda: [self._row(n) for n in range(workspace.sizes.accounts)],
+    def _new_tables(self) -> Tables:
+        self._table = self._workspace.new_table(
+            lambda: [self._row(n) for n in range(self._workspace.sizes.accounts)],
             key="email",
             cursor="timestamp-and-id",
             filters={
@@ -76,7 +68,7 @@ class Accounts:
             },
             make=self._added,
         )
-        self.tables = {"accounts": self._table}
+        return {"accounts": self._table}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
@@ -169,7 +161,7 @@ class Accounts:
         """
         switches = self._workspace.switches
         emails = call.query.get("emails", [])
-        window = Window.of(call, ends_inclusive=switches.ends_inclusive)
+        window = analytics.Window.of(call, ends_inclusive=switches.ends_inclusive)
         end = _TOMORROW if window.end is None else window.end
         start = (
             end - WARMUP_DAYS * timestamps.DAY if window.start is None else window.start
@@ -181,13 +173,13 @@ class Accounts:
             or len(emails) * days > switches.largest_answer
         ):
             raise RefusedError(413, "Ask for fewer emails or a shorter window")
-        sent = events_of(self._workspace).by_mailbox
+        sent = analytics.events_of(self._workspace).by_mailbox
         return [
-            {"date": day, "email_account": email, **figures(events, _DAILY)}
+            {"date": day, "email_account": email, **analytics.figures(events, _DAILY)}
             for email in dict.fromkeys(emails)
             if email in self._table
-            for day, events in by_day(
-                Window(start, end).of_events(sent.get(email, []))
+            for day, events in analytics.by_day(
+                analytics.Window(start, end).of_events(sent.get(email, []))
             ).items()
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tap_instantly.sandbox.families.workspace import Family
 from tap_instantly.sandbox.store import timestamps
 from tap_instantly.sandbox.store.api import Call, NotFoundError, Row
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
@@ -12,7 +13,6 @@ from tap_instantly.sandbox.store.draws import NEWEST, Draw
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_instantly.sandbox.families.workspace import Workspace
     from tap_instantly.sandbox.store.tables import Table
 
 INBOX_MANAGER, DELIVERABILITY, LEAD_FINDER = 1, 3, 6
@@ -33,13 +33,8 @@ GUIDANCE_TEXTS = (
 )
 
 
-class AgentFamily:
+class AgentFamily(Family):
     """The rows of the agents of one kind."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, whose table `ai_agents` has agents of all types."""
-        self._workspace = workspace
-        self.tables: dict[str, Table] = {}
 
     def _agent(self, call: Call, *types: int) -> Row:
         """Return the agent that a path names, which must be of one of some types."""

@@ -19,7 +19,7 @@ from tap_instantly.sandbox.store.draws import NEWEST
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_instantly.sandbox.families.workspace import Workspace
+    from tap_instantly.sandbox.families.workspace import Tables
     from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 _NAMES = {
@@ -38,10 +38,8 @@ _NAMES = {
 class AiAgents(AgentFamily):
     """The agents of all types, in one list."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, which the agents serve."""
-        super().__init__(workspace)
-        self._table = workspace.new_table(
+    def _new_tables(self) -> Tables:
+        self._table = self._workspace.new_table(
             self._agents,
             filters={
                 "search": contains("name"),
@@ -49,7 +47,7 @@ class AiAgents(AgentFamily):
                 "type": equals("type"),
             },
         )
-        self.tables = {"ai_agents": self._table}
+        return {"ai_agents": self._table}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""

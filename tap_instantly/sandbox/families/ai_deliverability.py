@@ -9,7 +9,7 @@ from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
 
 if TYPE_CHECKING:
-    from tap_instantly.sandbox.families.workspace import Workspace
+    from tap_instantly.sandbox.families.workspace import Tables
     from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 _KINDS = ("insight", "recommendation", "action")
@@ -20,10 +20,8 @@ _SEVERITIES = ("info", "success", "warning", "critical")
 class AiDeliverability(AgentFamily):
     """The deliverability agent and its feed."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, whose mailboxes the agent watches."""
-        super().__init__(workspace)
-        self._feed = workspace.new_table(
+    def _new_tables(self) -> Tables:
+        self._feed = self._workspace.new_table(
             self._rows_of((DELIVERABILITY,), "feed item", self._feed_item),
             end="absent",
             filters={
@@ -32,7 +30,7 @@ class AiDeliverability(AgentFamily):
                 )
             },
         )
-        self.tables = {"ai_deliverability_feed_items": self._feed}
+        return {"ai_deliverability_feed_items": self._feed}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""

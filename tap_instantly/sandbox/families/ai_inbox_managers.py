@@ -20,7 +20,8 @@ from tap_instantly.sandbox.store.draws import NEWEST, Draw
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tap_instantly.sandbox.families.workspace import Workspace
+    from tap_instantly.sandbox.families.workspace import Tables, Workspace
+
 
 _ASKED = ("Wants the price list", "Asks for a reference", "Which countries?")
 _GUIDED = {"tone": "friendly", "length": "concise"}
@@ -31,20 +32,18 @@ _ERRORS = ("SEND_FAILED", "ACCOUNT_INACTIVE", "OUT_OF_CREDITS")
 class AiInboxManagers(AgentFamily):
     """Inbox managers and their replies."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, whose leads write to the inboxes."""
-        super().__init__(workspace)
+    def _new_tables(self) -> Tables:
         flags = ("requires_hitl", "information_requested", "action_pending")
-        self._replies = workspace.new_table(
+        self._replies = self._workspace.new_table(
             self._rows_of((INBOX_MANAGER,), "reply", self._reply),
             end="absent",
             filters={name: is_true(name) for name in flags},
         )
-        self.tables = {
-            "ai_inbox_managers": workspace.new_table(
+        return {
+            "ai_inbox_managers": self._workspace.new_table(
                 self._inbox_managers, order="id-desc"
             ),
-            "ai_inbox_manager_guidances": workspace.new_table(
+            "ai_inbox_manager_guidances": self._workspace.new_table(
                 self._guidances,
                 order="id-desc",
                 end="absent",

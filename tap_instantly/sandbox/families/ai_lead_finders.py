@@ -11,7 +11,7 @@ from tap_instantly.sandbox.store import api, timestamps
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_instantly.sandbox.families.workspace import Workspace
+    from tap_instantly.sandbox.families.workspace import Tables
     from tap_instantly.sandbox.store.api import Call, Endpoint, Row
     from tap_instantly.sandbox.store.draws import Draw
 
@@ -22,16 +22,14 @@ _FINDER_EVENTS = (*_TOP_UPS, "search_exhausted", "fallback_activated", "agent_re
 class AiLeadFinders(AgentFamily):
     """Lead finders and their activities."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, for whose campaigns the agents find leads."""
-        super().__init__(workspace)
-        self._activities = workspace.new_table(
+    def _new_tables(self) -> Tables:
+        self._activities = self._workspace.new_table(
             self._rows_of((LEAD_FINDER,), "top-up", self._top_up),
             cursor="opaque",
             end="absent",
         )
-        self.tables = {
-            "ai_lead_finder_agents": workspace.new_table(
+        return {
+            "ai_lead_finder_agents": self._workspace.new_table(
                 self._lead_finders, end="absent"
             ),
             "ai_lead_finder_activities": self._activities,

@@ -18,7 +18,7 @@ from tap_instantly.sandbox.store.draws import NEWEST, Draw
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tap_instantly.sandbox.families.workspace import Workspace
+    from tap_instantly.sandbox.families.workspace import Tables
     from tap_instantly.sandbox.store.api import Call, Endpoint, Row
     from tap_instantly.sandbox.store.tables import Table
 
@@ -52,13 +52,13 @@ class AiSalesAgents(AgentFamily):
     `lead_activity` returns the table of one sales agent.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, on whose campaigns and leads the agents work."""
-        super().__init__(workspace)
+    def _new_tables(self) -> Tables:
         self._lead_activity: dict[str, Table] = {}
-        self.tables = {
-            "ai_sales_agents": workspace.new_table(self._sales_agents, order="id-desc"),
-            "ai_sales_agent_activities": workspace.new_table(
+        return {
+            "ai_sales_agents": self._workspace.new_table(
+                self._sales_agents, order="id-desc"
+            ),
+            "ai_sales_agent_activities": self._workspace.new_table(
                 self._rows_of(SALES, "action", self._action),
                 order="id-desc",
                 filters={

@@ -6,13 +6,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import among, contains
+from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import draw_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tap_instantly.sandbox.families.workspace import Workspace
     from tap_instantly.sandbox.store.api import Endpoint, Row
 
 AUDIT_LOGS = 120
@@ -25,13 +25,11 @@ _ACTIVITIES = (1, 2, 6, 7, 31, 40, 41, *_ON_CAMPAIGN, *_ON_LIST, *_ON_WEBHOOK, 1
 _AGENTS = ("Mozilla/5.0 (X11; Linux x86_64)", "python-requests/2.32", "curl/8.7.1")
 
 
-class AuditLogs:
+class AuditLogs(Family):
     """The audit log."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, whose entities and users the log names."""
-        self._workspace = workspace
-        self._table = workspace.new_table(
+    def _new_tables(self) -> Tables:
+        self._table = self._workspace.new_table(
             self._first,
             make=self._row,
             dated_by="timestamp",
@@ -47,7 +45,7 @@ class AuditLogs:
                 ),
             },
         )
-        self.tables = {"audit_logs": self._table}
+        return {"audit_logs": self._table}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import Filter, among
+from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import draw_timestamps
 
 if TYPE_CHECKING:
-    from tap_instantly.sandbox.families.workspace import Workspace
     from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 BACKGROUND_JOBS = 115
@@ -41,20 +41,18 @@ _FILTERS: dict[str, Filter] = {
 }
 
 
-class BackgroundJobs:
+class BackgroundJobs(Family):
     """Background jobs."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, on whose campaigns and lists the jobs work."""
-        self._workspace = workspace
-        self._table = workspace.new_table(
+    def _new_tables(self) -> Tables:
+        self._table = self._workspace.new_table(
             self._first,
             make=self._row,
             order="id-desc",
             dated_by="created_at",
             filters=_FILTERS,
         )
-        self.tables = {"background_jobs": self._table}
+        return {"background_jobs": self._table}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""

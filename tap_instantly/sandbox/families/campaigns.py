@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tap_instantly.sandbox.families import email_analytics as analytics
 from tap_instantly.sandbox.families.campaign_steps import schedule, sequence
 from tap_instantly.sandbox.families.contacts import COMPANIES
 from tap_instantly.sandbox.families.custom_tags import tags_of
-from tap_instantly.sandbox.families.email_analytics import (
-    DAILY,
-    OPPORTUNITIES,
-    TOTALS,
-    Window,
-    by_day,
-    events_of,
-    figures,
-    reached,
-    steps,
-)
 from tap_instantly.sandbox.families.filters import contains, equals
 from tap_instantly.sandbox.families.leads import count_leads
 from tap_instantly.sandbox.families.sending_status import sending_status
+from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_instantly.sandbox.families.email_analytics import Event
-    from tap_instantly.sandbox.families.workspace import Workspace
     from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 STATUSES = ("-99", "-1", "-2", "0", "1", "2", "3", "4")
@@ -45,14 +34,12 @@ _REACHED = {
 _STATUS = api.one_of(*STATUSES, kind="number")
 
 
-class Campaigns:
+class Campaigns(Family):
     """Campaigns and their analytics."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`."""
-        self._workspace = workspace
-        self._table = workspace.new_table(
-            lambda: [self._row(n) for n in range(workspace.sizes.campaigns)],
+    def _new_tables(self) -> Tables:
+        self._table = self._workspace.new_table(
+            lambda: [self._row(n) for n in range(self._workspace.sizes.campaigns)],
             order="id-desc",
             filters={
                 "search": contains("name"),
@@ -63,7 +50,7 @@ class Campaigns:
             },
             make=self._added,
         )
-        self.tables = {"campaigns": self._table}
+        return {"campaigns": self._table}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
@@ -103,12 +90,14 @@ class Campaigns:
             ),
         ]
 
-    def _window(self, call: Call) -> Window:
-        return Window.of(call, ends_inclusive=self._workspace.switches.ends_inclusive)
+    def _window(self, call: Call) -> analytics.Window:
+        return analytics.Window.of(
+            call, ends_inclusive=self._workspace.switches.ends_inclusive
+        )
 
-    def _events(self, campaigns: Iterable[Row], call: Call) -> list[Event]:
+    def _events(self, campaigns: Iterable[Row], call: Call) -> list[analytics.Event]:
         """Return the events of campaigns in the window asked for."""
-        found = events_of(self._workspace).by_campaign
+        found = analytics.events_of(self._workspace).by_campaign
         window = self._window(call)
         return [
             event
@@ -130,7 +119,7 @@ class Campaigns:
 
     def _analytics(self, call: Call) -> list[Row]:
         """Return the campaigns that have sent, in an order of no meaning."""
-        sent = events_of(self._workspace).by_campaign
+        sent = analytics.events_of(self._workspace).by_campaign
         rows = [
             self._totals(campaign, call)
             for campaign in self._chosen(call, "id", "ids")
@@ -139,7 +128,7 @@ class Campaigns:
         return sorted(rows, key=lambda row: str(row["campaign_id"])[::-1])
 
     def _totals(self, campaign: Row, call: Call) -> Row:
-        found = figures(self._events([campaign], call), TOTALS)
+        found = analytics.figures(self._events([campaign], call), analytics.TOTALS)
         leads = count_leads(self._workspace, campaign["id"])
         row: Row = {
             "campaign_name": campaign["name"],
@@ -164,12 +153,12 @@ class Campaigns:
         won = {(event.campaign, event.lead) for event in found if event.is_opportunity}
         every = call.one("expand_crm_events") == "true"
         return {
-            **figures(found, TOTALS),
+            **analytics.figures(found, analytics.TOTALS),
             "unsubscribed_count": sum(one.unsubscribed for one in leads),
             "completed_count": sum(one.completed for one in leads),
             "total_opportunity_value": sum(worth[campaign] for campaign, _ in won),
             **{
-                name: reached(found, interest, every=every)
+                name: analytics.reached(found, interest, every=every)
                 for name, interest in _REACHED.items()
             },
         }
@@ -177,8 +166,13 @@ class Campaigns:
     def _daily(self, call: Call) -> list[Row]:
         found = self._events(self._chosen(call, "campaign_id"), call)
         return [
-            {"date": day, **figures(events, {**DAILY, **OPPORTUNITIES})}
-            for day, events in by_day(found).items()
+            {
+                "date": day,
+                **analytics.figures(
+                    events, {**analytics.DAILY, **analytics.OPPORTUNITIES}
+                ),
+            }
+            for day, events in analytics.by_day(found).items()
         ]
 
     def _steps(self, call: Call) -> list[Row]:
@@ -186,7 +180,7 @@ class Campaigns:
         with_opportunities = call.one("include_opportunities_count") == "true"
         return [
             {**row, **(_success(events) if with_opportunities else {})}
-            for row, events in steps(found)
+            for row, events in analytics.steps(found)
         ]
 
     def _sending_status(self, call: Call) -> Row:
@@ -256,12 +250,12 @@ class Campaigns:
         return row
 
 
-def _success(events: list[Event]) -> Row:
+def _success(events: list[analytics.Event]) -> Row:
     """Return the figures of a step that are given only if they are asked for."""
     return {
-        **figures(events, OPPORTUNITIES),
-        "meetings_booked": reached(events, 2, every=False),
-        "won": reached(events, 4, every=False),
+        **analytics.figures(events, analytics.OPPORTUNITIES),
+        "meetings_booked": analytics.reached(events, 2, every=False),
+        "won": analytics.reached(events, 4, every=False),
     }
 
 

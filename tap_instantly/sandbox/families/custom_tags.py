@@ -6,13 +6,13 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import among, contains
+from tap_instantly.sandbox.families.workspace import Family, Tables, Workspace
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_instantly.sandbox.families.workspace import Workspace
     from tap_instantly.sandbox.store.api import Endpoint, Row
 
 ACCOUNT, CAMPAIGN = 1, 2
@@ -20,14 +20,12 @@ ACCOUNT, CAMPAIGN = 1, 2
 _LABELS = ("EMEA", "Warm", "Agency: Nordics", "Pilot", "Do not pause", "Köln")
 
 
-class CustomTags:
+class CustomTags(Family):
     """Custom tags and their mappings."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`."""
-        self._workspace = workspace
-        self._tags = workspace.new_table(
-            lambda: [self._tag(number) for number in range(workspace.sizes.tags)],
+    def _new_tables(self) -> Tables:
+        self._tags = self._workspace.new_table(
+            lambda: [self._tag(number) for number in range(self._workspace.sizes.tags)],
             order="id-desc",
             filters={
                 "search": contains("label"),
@@ -36,13 +34,13 @@ class CustomTags:
             },
             make=self._tag,
         )
-        self._mappings = workspace.new_table(
+        self._mappings = self._workspace.new_table(
             self._first_mappings,
             cursor="timestamp",
             filters={"resource_ids": among("resource_id")},
             make=self._mapping_added,
         )
-        self.tables = {
+        return {
             "custom_tags": self._tags,
             "custom_tag_mappings": self._mappings,
         }

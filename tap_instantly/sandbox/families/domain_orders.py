@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import BadRequestError, Call, Endpoint, Row
 from tap_instantly.sandbox.store.draws import NEWEST
@@ -13,7 +14,6 @@ from tap_instantly.sandbox.store.draws import NEWEST
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_instantly.sandbox.families.workspace import Workspace
 
 FURTHER_DOMAINS = 6
 """Domains that were ordered beside those of the workspace's mailboxes."""
@@ -29,20 +29,18 @@ _PROVIDERS = {2: 1, 3: 3}
 """What the provider code of a mailbox means here; 2 is AirMail."""
 
 
-class DomainOrders:
+class DomainOrders(Family):
     """Orders of domains, the mailboxes on them, and where the domains lead."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, some of whose mailboxes were ordered."""
-        self._workspace = workspace
-        self.tables = {
-            "dfy_email_account_orders": workspace.new_table(
+    def _new_tables(self) -> Tables:
+        return {
+            "dfy_email_account_orders": self._workspace.new_table(
                 self._orders, key="timestamp_created", cursor="opaque", end="empty"
             ),
-            "dfy_email_account_order_accounts": workspace.new_table(
+            "dfy_email_account_order_accounts": self._workspace.new_table(
                 self._mailboxes, cursor="id-and-timestamp"
             ),
-            "domain_forwarding": workspace.new_table(
+            "domain_forwarding": self._workspace.new_table(
                 self._destinations, key="domain", order="id-asc", dated_by=""
             ),
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from functools import partial
-from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.email_plan import (
     MANUAL,
@@ -13,12 +12,10 @@ from tap_instantly.sandbox.families.email_plan import (
     PlannedEmail,
 )
 from tap_instantly.sandbox.families.filters import is_true
+from tap_instantly.sandbox.families.workspace import Family, Tables, Workspace
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import BadRequestError, Call, Endpoint, Row
 from tap_instantly.sandbox.store.rows import LazyRows
-
-if TYPE_CHECKING:
-    from tap_instantly.sandbox.families.workspace import Workspace
 
 _TYPES = {"sent": SENT, "received": RECEIVED, "manual": MANUAL}
 _MODES = {"emode_focused": 1, "emode_others": 0}
@@ -34,16 +31,14 @@ _UNKNOWN_STEP_ONCE_IN = 40
 _PREVIEW = 40
 
 
-class EmailMessages:
+class EmailMessages(Family):
     """E-mails."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`."""
-        self._workspace = workspace
+    def _new_tables(self) -> Tables:
         self._table = self._workspace.new_table(
             LazyRows(
                 self._plan,
-                partial(_row, workspace),
+                partial(_row, self._workspace),
                 lambda email: email.created,
             ),
             order="id-desc",
@@ -73,7 +68,7 @@ class EmailMessages:
             },
             make=self._added,
         )
-        self.tables = {"emails": self._table}
+        return {"emails": self._table}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from tap_instantly.sandbox.families.filters import Filter, among
 from tap_instantly.sandbox.families.inbox_placement_tests import RECIPIENTS, runs_of
+from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tap_instantly.sandbox.families.workspace import Workspace
     from tap_instantly.sandbox.store.draws import Draw
 
 _BOOLEANS_SINCE = timestamps.read("2025-08-04T00:00:00Z")
@@ -49,23 +49,21 @@ _ANALYTICS_FILTERS = _FILTERS | {
 }
 
 
-class InboxPlacementResults:
+class InboxPlacementResults(Family):
     """What was sent and received for tests, and reports on their domains."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, whose mailboxes send the tests."""
-        self._workspace = workspace
-        self._analytics = workspace.new_table(
+    def _new_tables(self) -> Tables:
+        self._analytics = self._workspace.new_table(
             lambda: self._of_each_test(self._emails_of),
             order="id-desc",
             filters=_ANALYTICS_FILTERS,
         )
-        self._reports = workspace.new_table(
+        self._reports = self._workspace.new_table(
             lambda: self._of_each_test(self._reports_of),
             order="id-desc",
             filters=_FILTERS,
         )
-        self.tables = {
+        return {
             "inbox_placement_analytics": self._analytics,
             "inbox_placement_reports": self._reports,
         }

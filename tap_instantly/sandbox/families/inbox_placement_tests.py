@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import among, contains
+from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_instantly.sandbox.families.workspace import Workspace
     from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 TESTS = 14
@@ -50,18 +50,16 @@ _NAMES = ("Warm domains", "New template", "Before launch", "Q3 check", "Nach Umz
 _SUBJECTS = ("Quick question", "Your route from Köln", "Numbers for Q3", "Re: Thursday")
 
 
-class InboxPlacementTests:
+class InboxPlacementTests(Family):
     """Tests of where the e-mails of some mailboxes arrive."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, whose mailboxes send the tests."""
-        self._workspace = workspace
-        self._table = workspace.new_table(
+    def _new_tables(self) -> Tables:
+        self._table = self._workspace.new_table(
             self._tests,
             order="id-desc",
             filters={"search": contains("name"), "status": among("status")},
         )
-        self.tables = {"inbox_placement_tests": self._table}
+        return {"inbox_placement_tests": self._table}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""

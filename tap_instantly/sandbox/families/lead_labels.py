@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import contains
+from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import draw_timestamps
 from tap_instantly.sandbox.store.rows import LazyRows
 
 if TYPE_CHECKING:
-    from tap_instantly.sandbox.families.workspace import Workspace
     from tap_instantly.sandbox.store.api import Endpoint, Row
 
 _SENTIMENTS = ("positive", "neutral", "negative")
@@ -41,13 +41,11 @@ _TEAMS = ("", "", "", "", " DACH", " UK & IE", " Nordics", " Benelux", " US East
 _ROLES = ("viewer", "editor")
 
 
-class LeadLabels:
+class LeadLabels(Family):
     """Lead labels."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`."""
-        self._workspace = workspace
-        self._table = workspace.new_table(
+    def _new_tables(self) -> Tables:
+        self._table = self._workspace.new_table(
             LazyRows(
                 self._plan, lambda known: self._row(*known), lambda known: known[1]
             ),
@@ -62,7 +60,7 @@ class LeadLabels:
             },
             make=self._row,
         )
-        self.tables = {"lead_labels": self._table}
+        return {"lead_labels": self._table}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import contains, is_true
 from tap_instantly.sandbox.families.leads import VERIFIED, count_leads
+from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import Call, Endpoint, NotFoundError, Row
 from tap_instantly.sandbox.store.draws import draw_timestamps
 from tap_instantly.sandbox.store.rows import LazyRows
-
-if TYPE_CHECKING:
-    from tap_instantly.sandbox.families.workspace import Workspace
 
 # fmt: off
 _TRADES = (
@@ -28,14 +25,12 @@ _PLACES = ("DE", "AT", "CH", "UK", "FR", "NL", "US", "CA", "Nordics", "Köln/Dü
 _SEASONS = ("Q1", "Q2", "Q3", "Q4", "(copy)", "- cleaned", "v2", "A/B")
 
 
-class LeadLists:
+class LeadLists(Family):
     """Lead lists and the verification of their leads."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`."""
-        self._workspace = workspace
+    def _new_tables(self) -> Tables:
         has_task = is_true("has_enrichment_task")
-        self._table = workspace.new_table(
+        self._table = self._workspace.new_table(
             LazyRows(
                 self._plan, lambda known: self._row(*known), lambda known: known[1]
             ),
@@ -49,7 +44,7 @@ class LeadLists:
             },
             make=self._row,
         )
-        self.tables = {"lead_lists": self._table}
+        return {"lead_lists": self._table}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tap_instantly.sandbox.families.email_messages import email_id, interest_of
 from tap_instantly.sandbox.families.email_plan import RECEIVED, SENT, outcome
 from tap_instantly.sandbox.families.filters import contains
+from tap_instantly.sandbox.families.workspace import Family, Tables, Workspace
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import BadRequestError, Call, Endpoint, Row
 from tap_instantly.sandbox.store.api import text as written
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from tap_instantly.sandbox.families.contacts import Person
     from tap_instantly.sandbox.families.email_plan import PlannedEmail
-    from tap_instantly.sandbox.families.workspace import Workspace
     from tap_instantly.sandbox.store.draws import Draw
 
 VERIFIED = {
@@ -71,16 +71,14 @@ _FILTERS: dict[str, Callable[[Row], bool]] = {
 }
 
 
-class Leads:
+class Leads(Family):
     """Leads."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`."""
-        self._workspace = workspace
+    def _new_tables(self) -> Tables:
         self._table = self._workspace.new_table(
             LazyRows(
                 self._plan,
-                lambda number: _row(workspace, number, self._created(number)),
+                lambda number: _row(self._workspace, number, self._created(number)),
                 self._created,
             ),
             order="id-asc",
@@ -101,9 +99,9 @@ class Leads:
                 "search": contains("email"),
                 "filter": _passes,
             },
-            make=partial(_row, workspace),
+            make=partial(_row, self._workspace),
         )
-        self.tables = {"leads": self._table}
+        return {"leads": self._table}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tap_instantly.sandbox.families import email_analytics as analytics
 from tap_instantly.sandbox.families.campaign_steps import schedule, sequence
-from tap_instantly.sandbox.families.email_analytics import (
-    Window,
-    events_of,
-    figures,
-    steps,
-)
 from tap_instantly.sandbox.families.filters import contains, equals
 from tap_instantly.sandbox.families.sending_status import sending_status
+from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST
 
 if TYPE_CHECKING:
-    from tap_instantly.sandbox.families.workspace import Workspace
     from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 _FIGURES = {
@@ -28,14 +23,12 @@ _FIGURES = {
 _NAMES = ("Opened but silent", "Interested", "Clicked the price list", "Not now")
 
 
-class Subsequences:
+class Subsequences(Family):
     """Subsequences and their analytics."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`."""
-        self._workspace = workspace
-        self._table = workspace.new_table(
-            lambda: [self._row(n) for n in range(len(workspace.subsequence_ids))],
+    def _new_tables(self) -> Tables:
+        self._table = self._workspace.new_table(
+            lambda: [self._row(n) for n in range(len(self._workspace.subsequence_ids))],
             order="id-desc",
             filters={
                 "parent_campaign": equals("parent_campaign"),
@@ -44,7 +37,7 @@ class Subsequences:
             },
             make=self._row,
         )
-        self.tables = {"subsequences": self._table}
+        return {"subsequences": self._table}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
@@ -69,11 +62,11 @@ class Subsequences:
         ]
 
     def _analytics(self, call: Call) -> list[Row]:
-        events = events_of(self._workspace).by_subsequence
+        events = analytics.events_of(self._workspace).by_subsequence
         return [
             {
                 "subsequence_id": row["id"],
-                **figures(events.get(row["id"], []), _FIGURES),
+                **analytics.figures(events.get(row["id"], []), _FIGURES),
             }
             for row in self._table.each()
             if row["parent_campaign"] == call.one("campaign_id")
@@ -81,9 +74,9 @@ class Subsequences:
 
     def _steps(self, call: Call) -> list[Row]:
         row = self._table.found(call.path["id"])
-        events = events_of(self._workspace).by_subsequence.get(row["id"], [])
-        window = Window.of(call, ends_inclusive=True)
-        found = steps(window.of_events(events), of_subsequence=True)
+        events = analytics.events_of(self._workspace).by_subsequence.get(row["id"], [])
+        window = analytics.Window.of(call, ends_inclusive=True)
+        found = analytics.steps(window.of_events(events), of_subsequence=True)
         return [row for row, _ in found]
 
     def _sending_status(self, call: Call) -> Row:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from tap_instantly.sandbox.families.workspace import Family
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import Call, Endpoint, NotFoundError, Row
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
-
-if TYPE_CHECKING:
-    from tap_instantly.sandbox.families.workspace import Workspace
-    from tap_instantly.sandbox.store.tables import Table
 
 LONGEST_HISTORY = 130
 """The runs of the first campaign; all others have a few."""
@@ -28,17 +23,12 @@ _ENRICHMENTS = (
 _STATES = ("completed", "completed", "completed", "failed", "in_progress")
 
 
-class SuperSearch:
+class SuperSearch(Family):
     """Enrichments of lead lists and campaigns.
 
     Nothing has an enrichment by itself: of what is asked for, one part answers 404,
     one says that nothing exists, and the rest is enriched.
     """
-
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, whose lists and campaigns are enriched."""
-        self._workspace = workspace
-        self.tables: dict[str, Table] = {}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import among, contains, is_true
+from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST, Draw, draw_timestamps
 from tap_instantly.sandbox.store.rows import render
@@ -13,7 +14,6 @@ from tap_instantly.sandbox.store.rows import render
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tap_instantly.sandbox.families.workspace import Workspace
     from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 WEBHOOKS = 8
@@ -48,13 +48,11 @@ _FAILURES = (
 )
 
 
-class Webhooks:
+class Webhooks(Family):
     """Webhooks and their events."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, about whose leads and campaigns the events are."""
-        self._workspace = workspace
-        self._webhooks = workspace.new_table(
+    def _new_tables(self) -> Tables:
+        self._webhooks = self._workspace.new_table(
             self._first_webhooks,
             order="id-desc",
             filters={
@@ -62,7 +60,7 @@ class Webhooks:
                 "event_type": among("event_type"),
             },
         )
-        self._events = workspace.new_table(
+        self._events = self._workspace.new_table(
             self._first_events,
             make=self._event,
             filters={
@@ -72,7 +70,7 @@ class Webhooks:
                 "search": contains("lead_email", "webhook_url"),
             },
         )
-        self.tables = {"webhooks": self._webhooks, "webhook_events": self._events}
+        return {"webhooks": self._webhooks, "webhook_events": self._events}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""

@@ -19,7 +19,10 @@ from tap_instantly.sandbox.store.draws import Draw
 from tap_instantly.sandbox.store.tables import Table
 
 if TYPE_CHECKING:
+    from tap_instantly.sandbox.store.api import Endpoint
     from tap_instantly.sandbox.store.switches import Switches
+
+Tables = dict[str, Table]
 
 _DRAFT_ONCE_IN = 6
 _UNUSED_ONCE_IN = 5
@@ -62,7 +65,7 @@ class Workspace:
         self.organization = draw.uuid4()
         self.users = [Draw(seed, "user", number).uuid4() for number in range(6)]
         self.new_table = partial(Table, switches=switches, ties=ties)
-        self.tables: dict[str, Table] = {}
+        self.tables: Tables = {}
 
     def draw(self, *key: object) -> Draw:
         """Return the numbers that belong to a key in this workspace."""
@@ -157,3 +160,20 @@ class Workspace:
         for number, identity in enumerate(self.subsequence_ids):
             subsequences.setdefault(self.parent_of(number), []).append(identity)
         return EmailPlan(self.sizes.emails, self.contacts, mailboxes, subsequences)
+
+
+class Family:
+    """Some tables of a workspace, and the endpoints that answer from them."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Belong to `workspace`; rows are made when they are first asked for."""
+        self._workspace = workspace
+        self.tables = self._new_tables()
+
+    def _new_tables(self) -> Tables:
+        """Return the family's own tables by the name of their stream."""
+        return {}
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return what this family answers."""
+        raise NotImplementedError

@@ -7,6 +7,7 @@ import binascii
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import contains, is_true
+from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import Call, Endpoint, NotFoundError, Row
 from tap_instantly.sandbox.store.draws import NEWEST
@@ -14,7 +15,6 @@ from tap_instantly.sandbox.store.draws import NEWEST
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_instantly.sandbox.families.workspace import Workspace
 
 API_KEYS = 5
 BLOCKED = 230
@@ -52,15 +52,13 @@ _PLACES = (("US", "Denver", "+1303"), ("US", "Austin", "+1512"), ("GB", "Leeds",
 _PERIOD_END = (NEWEST + 17 * timestamps.DAY) // timestamps.SECOND
 
 
-class WorkspaceAdmin:
+class WorkspaceAdmin(Family):
     """The workspace of the key and what belongs to it as a whole."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        """Belong to `workspace`, whose organization is this workspace."""
-        self._workspace = workspace
-        self.tables = {
-            "api_keys": workspace.new_table(self._api_keys, order="id-desc"),
-            "block_list_entries": workspace.new_table(
+    def _new_tables(self) -> Tables:
+        return {
+            "api_keys": self._workspace.new_table(self._api_keys, order="id-desc"),
+            "block_list_entries": self._workspace.new_table(
                 self._blocked,
                 order="id-desc",
                 filters={
@@ -70,10 +68,10 @@ class WorkspaceAdmin:
                     "search": contains("bl_value"),
                 },
             ),
-            "workspace_group_members": workspace.new_table(
+            "workspace_group_members": self._workspace.new_table(
                 self._group_members, order="id-desc"
             ),
-            "workspace_members": workspace.new_table(
+            "workspace_members": self._workspace.new_table(
                 self._members,
                 order="id-desc",
                 filters={
@@ -81,11 +79,11 @@ class WorkspaceAdmin:
                     "search": contains("email", "name", "nickname"),
                 },
             ),
-            "workspace": workspace.new_table(self._own_row),
-            "workspace_whitelabel_domain": workspace.new_table(
+            "self._workspace": self._workspace.new_table(self._own_row),
+            "workspace_whitelabel_domain": self._workspace.new_table(
                 self._whitelabel, key="name", order="id-asc", dated_by=""
             ),
-            "crm_phone_numbers": workspace.new_table(
+            "crm_phone_numbers": self._workspace.new_table(
                 self._phone_numbers, order="id-asc"
             ),
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.families.workspace import Family
 from tap_instantly.sandbox.store import timestamps
 from tap_instantly.sandbox.store.api import Call, NotFoundError, Row
@@ -24,13 +25,7 @@ MANY = 130
 others have `FEW`."""
 FEW = 12
 
-GUIDANCE_TEXTS = (
-    ("Tone", "Write as you would to a neighbour."),
-    ("No attachments", "Never promise a file before the first call."),
-    ("Prices", "Name no price; offer a call instead."),
-    ("Köln", "Mention the office in Köln to companies nearby."),
-    ("Length", "At most five sentences."),
-)
+GUIDANCE_TEXTS = WORDS["guidance"]
 
 
 class AgentFamily(Family):

@@ -5,18 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.email_plan import STEPS, VARIANTS
+from tap_instantly.sandbox.families.words import WORDS
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox.store.api import Row
     from tap_instantly.sandbox.store.draws import Draw
 
-SUBJECTS = (
-    "Quick question about {{companyName}}",
-    "{{firstName}}, an idea for your team",
-    "Freight costs at {{companyName}}",
-    "Köln or Düsseldorf?",
-    "Re-booking without phone calls",
-)
+SUBJECTS = WORDS["subjects"]
 
 _ZONES = ("Etc/GMT+12", "America/Chicago", "Europe/Belgrade", "Asia/Kolkata")
 

@@ -5,30 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
 from tap_instantly.sandbox.store.timestamps import DAY, MILLISECOND, read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# fmt: off
-FIRST_NAMES = (
-    "Mara", "Jonas", "Aylin", "Björn", "Chloé", "Dmitri", "Elena", "Farid", "Greta",
-    "Hugo", "Ines", "Jakub", "Kofi", "Léa", "Miguel", "Nora",
-)
-LAST_NAMES = (
-    "Quill", "Okafor", "Lindqvist", "Moreau", "Brandt", "O'Neill", "Yildiz", "Novák",
-    "Ferreira", "van Dijk", "Sato", "Haddad", "Keller", "Rossi", "Petrov",
-    "Müller-Lang",
-)
-COMPANIES = (
-    "Quill Freight", "Northwind Dental", "Harbour Robotics", "Alder & Sons",
-    "Bluepine Legal", "Corvid Analytics", "Delta Orchards", "Ember Studios",
-    "Fjord Logistics", "Granite Tax", "Heliox Solar", "Ironbridge Tools",
-    "Juniper Travel", "Kestrel Security", "Lumen Clinics", "Mosaic Hotels",
-)
-# fmt: on
-TITLES = ("Head of Operations", "CEO", "Procurement", "Office manager", "VP Sales")
+FIRST_NAMES = WORDS["first names"]
+LAST_NAMES = WORDS["last names"]
+COMPANIES = WORDS["companies"]
+TITLES = WORDS["titles"]
 
 _SPAN = 500 * DAY
 _UUID7_SINCE = read("2025-10-15T00:00:00Z")

@@ -12,6 +12,7 @@ from tap_instantly.sandbox.families.email_plan import (
     PlannedEmail,
 )
 from tap_instantly.sandbox.families.filters import is_true
+from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.families.workspace import Family, Tables, Workspace
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import BadRequestError, Call, Endpoint, Row
@@ -20,12 +21,7 @@ from tap_instantly.sandbox.store.rows import LazyRows
 _TYPES = {"sent": SENT, "received": RECEIVED, "manual": MANUAL}
 _MODES = {"emode_focused": 1, "emode_others": 0}
 _SUBJECTS = ("Quick question", "An idea for your team", "Köln or Düsseldorf?")
-_REPLIES = (
-    "Sounds good, send me the price list.",
-    "Bitte keine weiteren Mails.",
-    "I am out of office until Monday.",
-    "Who gave you my address?",
-)
+_REPLIES = WORDS["replies"]
 _AUTOMATIC_ONCE_IN = 5
 _UNKNOWN_STEP_ONCE_IN = 40
 _PREVIEW = 40

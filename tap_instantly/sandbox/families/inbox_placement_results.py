@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_instantly.sandbox.families.filters import Filter, among
 from tap_instantly.sandbox.families.inbox_placement_tests import RECIPIENTS, runs_of
+from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import Call, Endpoint, Row
@@ -22,12 +23,7 @@ _SENT, _RECEIVED = 1, 2
 _SENDER_ESPS = {2: 1, 3: 2}
 """What the provider code of a mailbox means here."""
 
-_RULES = (
-    ("FORGED_SPF_HELO", "SPF record does not match the HELO name"),
-    ("HTML_MESSAGE", "Mail contains HTML"),
-    ("MISSING_MID", "Mail has no Message-ID"),
-    ("URI_PHISH", "A link looks like phishing"),
-)
+_RULES = WORDS["spam rules"]
 _LISTS = ("bl.example.com", "dnsbl.example.net", "zen.example.org")
 
 _PAIR = ("test_id", "sender_esp", "recipient_esp")

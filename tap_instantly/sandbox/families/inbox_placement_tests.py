@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import among, contains
+from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
@@ -18,34 +19,12 @@ TESTS = 14
 RUNS = 6
 """How often an automated test has run, once a day."""
 
-RECIPIENTS = (  # address, provider, region, professional or personal
-    ("dana.reeve@example.com", 1, 1, 1),
-    ("joel.marsh@example.net", 2, 1, 1),
-    ("trish.hill@example.org", 1, 1, 2),
-    ("k.brandt@example.com", 1, 3, 1),
-    ("ute.falk@example.net", 12, 3, 2),
-    ("s.greco@example.org", 13, 2, 2),
-    ("l.moreau@example.com", 2, 4, 1),
-    ("a.petit@example.net", 1, 4, 1),
-)
+RECIPIENTS = WORDS["recipients"]
 
 _AUTOMATED = 2
 _FROM_OUTSIDE = 2
 _ACTIVE = 1
-_ESP_OPTIONS = tuple(
-    dict(zip(("region", "sub_region", "type", "esp"), values, strict=True))
-    for values in (
-        ("North America", "US", "Professional", "Google"),
-        ("North America", "US", "Professional", "Microsoft"),
-        ("North America", "US", "Personal", "Google"),
-        ("North America", "US", "Personal", "Microsoft"),
-        ("Europe", "Germany", "Professional", "Google"),
-        ("Europe", "Germany", "Professional", "Microsoft"),
-        ("Europe", "Germany", "Personal", "Web.de"),
-        ("Europe", "Italy", "Personal", "Libero.it"),
-        ("Europe", "France", "Professional", "Google"),
-    )
-)
+_ESP_OPTIONS = WORDS["e-mail service providers"]
 _NAMES = ("Warm domains", "New template", "Before launch", "Q3 check", "Nach Umzug")
 _SUBJECTS = ("Quick question", "Your route from Köln", "Numbers for Q3", "Re: Thursday")
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import contains
+from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import draw_timestamps
@@ -15,29 +16,8 @@ if TYPE_CHECKING:
     from tap_instantly.sandbox.store.api import Endpoint, Row
 
 _SENTIMENTS = ("positive", "neutral", "negative")
-_LABELS = (
-    ("Wants a demo", "positive", "Asked to see the product."),
-    ("Asked for pricing", "positive", "Wants a quote or the price list."),
-    ("Send case study", "positive", "Would read a reference from the same trade."),
-    ("Trial started", "positive", "Signed up after the second mail."),
-    ("Ready to sign", "positive", "Contract is with procurement@example.com."),
-    ("Möchte einen Rückruf", "positive", "Phone number is in the signature."),
-    ("Referred to a colleague", "positive", "The right contact is named in the reply."),
-    ("🔥 Hot", "positive", "Answered within the hour."),
-    ("Follow up next quarter", "neutral", "Interested, but not before the new budget."),
-    ("Question about security", "neutral", "Forward to security@example.com."),
-    ("Forwarded internally", "neutral", "Waiting for somebody else's answer."),
-    ("On parental leave", "neutral", "Back at the date given in the reply."),
-    ("Already a customer", "neutral", 'Replied "we use you already".'),
-    ("Needs legal review", "neutral", "Data processing agreement requested."),
-    ("Left the company", "negative", "Mailbox is answered by a successor."),
-    ("Uses a competitor", "negative", "Under contract for at least a year."),
-    ("No budget", "negative", "Not this year."),
-    ("Too small", "negative", "Fewer than ten people."),
-    ("Please remove me", "negative", "Add to the block list."),
-    ("Pas intéressé", "negative", "Réponse polie, mais claire."),
-)
-_TEAMS = ("", "", "", "", " DACH", " UK & IE", " Nordics", " Benelux", " US East")
+_LABELS = WORDS["labels"]
+_TEAMS = WORDS["teams"]
 _ROLES = ("viewer", "editor")
 
 

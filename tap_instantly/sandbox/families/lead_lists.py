@@ -6,23 +6,16 @@ from dataclasses import replace
 
 from tap_instantly.sandbox.families.filters import contains, is_true
 from tap_instantly.sandbox.families.leads import VERIFIED, count_leads
+from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import Call, Endpoint, NotFoundError, Row
 from tap_instantly.sandbox.store.draws import draw_timestamps
 from tap_instantly.sandbox.store.rows import LazyRows
 
-# fmt: off
-_TRADES = (
-    "Freight brokers", "SaaS founders", "Dental clinics", "Heads of RevOps",
-    "Logistics directors", "E-commerce, Shopify Plus", "Webinar sign-ups",
-    "Trade fair visitors", "Closed-lost 12 months", "Steuerberater", "Machine builders",
-    "Recruiting agencies", "Property managers", "HR leads 50-200",
-    "Newsletter, unengaged", "Series A fintechs",
-)
-# fmt: on
-_PLACES = ("DE", "AT", "CH", "UK", "FR", "NL", "US", "CA", "Nordics", "Köln/Düsseldorf")
-_SEASONS = ("Q1", "Q2", "Q3", "Q4", "(copy)", "- cleaned", "v2", "A/B")
+_TRADES = WORDS["trades"]
+_PLACES = WORDS["places"]
+_SEASONS = WORDS["seasons"]
 
 
 class LeadLists(Family):

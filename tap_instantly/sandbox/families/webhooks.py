@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import among, contains, is_true
+from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST, Draw, draw_timestamps
@@ -26,20 +27,7 @@ _RETRIED = 5 * timestamps.DAY
 _WORKING = 1
 _BUILT_IN = 4
 """Interest statuses from -4 to 4 are not those of labels."""
-# fmt: off
-_EVENT_TYPES = (
-    ("email_sent", "Email sent"), ("email_opened", "Email opened"),
-    ("email_link_clicked", "Link clicked"), ("reply_received", "Reply received"),
-    ("email_bounced", "Email bounced"), ("lead_unsubscribed", "Lead unsubscribed"),
-    ("campaign_completed", "Campaign completed"), ("account_error", "Account error"),
-    ("lead_neutral", "Lead neutral"), ("lead_interested", "Lead interested"),
-    ("lead_not_interested", "Lead not interested"),
-    ("lead_meeting_booked", "Meeting booked"),
-    ("lead_meeting_completed", "Meeting completed"), ("lead_closed", "Lead closed"),
-    ("lead_out_of_office", "Out of office"), ("lead_wrong_person", "Wrong person"),
-    ("lead_no_show", "No show"),
-)
-# fmt: on
+_EVENT_TYPES = WORDS["event types"]
 """The last is not known to the filter of webhooks."""
 _FAILURES = (
     (500, "Internal Server Error"),

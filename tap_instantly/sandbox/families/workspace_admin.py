@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import copy
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import contains, is_true
+from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import Call, Endpoint, NotFoundError, Row
@@ -28,13 +30,7 @@ CANARY_KEY = "canary-api-key"
 
 _NAME = "Harbor & Sons Outreach"
 _DOMAIN = "agency.example.com"
-# fmt: off
-_PEOPLE = (
-    ("Nadia", "Berg"), ("Tom", "Okafor"), ("Lena", "Weiß"), ("Ravi", "Menon"),
-    ("Chloé", "Martin"), ("Sam", "Doyle"), ("Ines", "Costa"), ("Piet", "de Jong"),
-    ("Yara", "Haddad"),
-)
-# fmt: on
+_PEOPLE = WORDS["members"]
 _PURPOSES = ("Reporting", "Zapier", "CRM sync", "Old dashboard", "Staging")
 _SCOPES = (
     ["all:all"],
@@ -125,63 +121,16 @@ class WorkspaceAdmin(Family):
         return answer
 
     def _plan(self, _: Call) -> Row:
-        draw = self._workspace.draw("plan")
-        terms = {"interval": "month", "current_period_end": _PERIOD_END}
-        leads = len(self._workspace.tables["leads"])
-        return {
-            "organization_id": self._workspace.organization,
-            "organization_name": _NAME,
-            "subscriptions": {
-                "outreach": {
-                    "plan_name": "Hypergrowth",
-                    "product_id": "pid_hg_v1",
-                    "price_in_dollars": 97,
-                    "addons_qty": 1,
-                    "base_lead_limit": 25000,
-                    "total_lead_limit": 50000,
-                    "current_lead_count": leads,
-                    "cancel_at_time": None,
-                    **terms,
-                },
-                "credits": {
-                    "plan_name": "Growth credits",
-                    "product_id": "pid_gic_v1",
-                    "price_in_dollars": 47,
-                    "total_credits": 2000,
-                    "available_credits": draw.below(2000),
-                    "cancel_at_time": _PERIOD_END,
-                    **terms,
-                },
-                "inbox_placement": {
-                    "plan_name": "Growth",
-                    "product_id": "pid_ip_g",
-                    "price_in_dollars": 47,
-                    "available_credits": None,
-                    "plan_limit": None,
-                    **terms,
-                },
-            },
-            "addons": {
-                "outreach": {
-                    "product_id": "pid_addon_25kl_v1",
-                    "unit_lead_limit": 25000,
-                    "existing_quantity": 1,
-                    "max_quantity": 20,
-                    "interval": "month",
-                    "can_purchase": True,
-                    "purchase_blocked_reason": None,
-                    "annual_discount_percent": 20,
-                    "monthly_pricing_tiers": [
-                        {"from_quantity": 1, "to_quantity": 4, "price_in_dollars": 30},
-                        {
-                            "from_quantity": 5,
-                            "to_quantity": None,
-                            "price_in_dollars": 25.5,
-                        },
-                    ],
-                }
-            },
-        }
+        plan: Row = copy.deepcopy(WORDS["plan"])
+        plan["organization_id"] = self._workspace.organization
+        subscriptions = plan["subscriptions"]
+        for subscription in subscriptions.values():
+            subscription["current_period_end"] = _PERIOD_END
+        outreach, credit = subscriptions["outreach"], subscriptions["credits"]
+        outreach["current_lead_count"] = len(self._workspace.tables["leads"])
+        credit["available_credits"] = self._workspace.draw("plan").below(2000)
+        credit["cancel_at_time"] = _PERIOD_END
+        return plan
 
     def _subscriptions(self, _: Call) -> Row:
         rows = (

@@ -25,6 +25,7 @@ MANY = 130
 others have `FEW`."""
 FEW = 12
 
+_SHARED = ("id", "name", "type", "status", "timestamp_created", "timestamp_updated")
 GUIDANCE_TEXTS = WORDS["guidance"]
 
 
@@ -64,17 +65,7 @@ class AgentFamily(Family):
     def _described(self, agent: Row) -> Row:
         """Return what three of the four kinds of details share."""
         draw = self._workspace.draw("description", agent["id"])
-        row: Row = {
-            name: agent[name]
-            for name in (
-                "id",
-                "name",
-                "type",
-                "status",
-                "timestamp_created",
-                "timestamp_updated",
-            )
-        }
+        row: Row = {name: agent[name] for name in _SHARED}
         row["organization_id"] = self._workspace.organization
         row["is_auto_created"] = draw.once_in(4)
         if not row["is_auto_created"]:
@@ -118,8 +109,3 @@ class AgentFamily(Family):
             contacts.person(number, contacts.created(number)).email(number)
             for number in range(min(contacts.count, 2 * MANY))
         )
-
-
-def share(part: int, whole: int) -> float:
-    """Return a part in percent."""
-    return round(100 * part / whole, 2) if whole else 0

@@ -10,8 +10,8 @@ from tap_instantly.sandbox.families.ai_agent_family import (
     GUIDANCE_TEXTS,
     INBOX_MANAGER,
     AgentFamily,
-    share,
 )
+from tap_instantly.sandbox.families.email_analytics import percent
 from tap_instantly.sandbox.families.filters import equals, is_true
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import BadRequestError, Call, Endpoint, Row
@@ -138,28 +138,24 @@ class AiInboxManagers(AgentFamily):
         acts, helped = counts["total_actions"], counts["human_intervention"]
         answered = filter(None, (self._replies.get(row["id"]) for row in rows))
         scores = [reply["confidence_score"] for reply in answered]
+        average = round(sum(scores) / len(scores), 2) if scores else 0
         saved: Counter[bool] = Counter()
         for row in rows:
             no_show = row["job_type"] == _NO_SHOW
             saved[no_show] += row.get("estimated_time_saved_seconds") or 0
         followed = counts["no_show_follow_ups_generated"]
+        recovered = counts["no_show_total_leads_recovered"]
         return {
             **counts,
             "time_saved": saved[False],
-            "average_confidence_score": round(sum(scores) / len(scores), 2)
-            if scores
-            else 0,
-            "involvement_rate": share(helped, acts),
-            "resolution_rate": share(acts - helped, acts),
+            "average_confidence_score": average,
+            "involvement_rate": percent(helped, acts),
+            "resolution_rate": percent(acts - helped, acts),
             "no_show_total_revenue_recovered": sum(
                 row.get("revenue_recovered", 0) for row in rows
             ),
             "no_show_time_saved": saved[True],
-            "no_show_recovery_rate": share(
-                counts["no_show_total_leads_recovered"], followed
-            )
-            if followed
-            else None,
+            "no_show_recovery_rate": percent(recovered, followed) if followed else None,
         }
 
     def _daily(self, call: Call) -> list[Row]:

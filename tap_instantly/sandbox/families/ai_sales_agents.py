@@ -9,8 +9,8 @@ from tap_instantly.sandbox.families.ai_agent_family import (
     GUIDANCE_TEXTS,
     SALES,
     AgentFamily,
-    share,
 )
+from tap_instantly.sandbox.families.email_analytics import percent
 from tap_instantly.sandbox.families.filters import equals
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
@@ -33,14 +33,13 @@ _ACTIONS = (
     "initial_setup_campaigns", "initial_setup_enrich", "reply_received",
     "opportunity_received", "imported_leads",
 )
-# fmt: on
-_HIDDEN = ("email_sent", "email_opened")
-"""Actions that the live feed leaves out; the filter does not name them."""
-# fmt: off
 _ACTION_STATES = (
     "pending", "approved", "rejected", "in_progress", "completed", "failed",
 )
 # fmt: on
+_HIDDEN = ("email_sent", "email_opened")
+"""Actions that the live feed leaves out; the filter does not name them."""
+_SERIES = ("total_email_activity", "replies", "leads_found", "opportunities")
 _OUTCOMES = ("interested", "meeting_booked", "meeting_completed", "closed")
 _VALUE_OF_OPPORTUNITY = 1200
 
@@ -106,12 +105,7 @@ class AiSalesAgents(AgentFamily):
                 {"x": timestamps.write(day), "y": figures[name]}
                 for day, figures in days
             ]
-            for name in (
-                "total_email_activity",
-                "replies",
-                "leads_found",
-                "opportunities",
-            )
+            for name in _SERIES
         }
         totals = total_figures(days)
         totals["opportunities_amount"] = totals["opportunities"] * _VALUE_OF_OPPORTUNITY
@@ -193,8 +187,8 @@ class AiSalesAgents(AgentFamily):
             "total": len(rows),
             "replied": replied,
             "has_opportunity": promising,
-            "reply_rate": share(replied, len(rows)),
-            "opportunity_rate": share(promising, len(rows)),
+            "reply_rate": percent(replied, len(rows)),
+            "opportunity_rate": percent(promising, len(rows)),
         }
 
     def _opportunities(self, call: Call) -> Row:
@@ -243,10 +237,10 @@ class AiSalesAgents(AgentFamily):
         for agent in self._of(*SALES):
             draw = self._workspace.draw("sales agent", agent["id"])
             row: Row = {
-                name: agent[name]
-                for name in ("id", "name", "status", "timestamp_created")
-            }
-            row |= {
+                "id": agent["id"],
+                "name": agent["name"],
+                "status": agent["status"],
+                "timestamp_created": agent["timestamp_created"],
                 "workspace_id": self._workspace.organization,
                 "type": draw.of(("website", "website", "pitch_deck")),
                 "input": "https://example.com",
@@ -300,9 +294,8 @@ class AiSalesAgents(AgentFamily):
             if state == "rejected" and draw.once_in(2):
                 row["rejection_reason"] = "Not before the trade fair."
         elif state == "completed":
-            row["timestamp_executed"] = row["timestamp_completed"] = timestamps.write(
-                updated
-            )
+            row["timestamp_executed"] = row["timestamp_updated"]
+            row["timestamp_completed"] = row["timestamp_updated"]
             row["result"] = {"count": draw.below(50)}
             row["action_output"] = {"message": "Done."}
         elif state == "failed":

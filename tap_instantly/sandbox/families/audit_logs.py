@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from tap_instantly.sandbox.families.filters import among, contains
 from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
-from tap_instantly.sandbox.store.draws import draw_timestamps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +29,7 @@ class AuditLogs(Family):
 
     def _new_tables(self) -> Tables:
         self._table = self._workspace.new_table(
-            self._first,
+            lambda: self._spread("activity", AUDIT_LOGS, self._row),
             make=self._row,
             dated_by="timestamp",
             maximum=1000,
@@ -54,11 +53,6 @@ class AuditLogs(Family):
                 "/audit-logs", activity_type=api.NUMBER, search=api.TEXT, **api.WINDOW
             )
         ]
-
-    def _first(self) -> list[Row]:
-        """Return the rows that there are to begin with, newest first."""
-        newest = draw_timestamps(self._workspace.seed, "activity", AUDIT_LOGS)
-        return [self._row(number, created) for number, created in enumerate(newest)]
 
     @cached_property
     def _objects(self) -> list[tuple[tuple[int, ...], str, Sequence[str]]]:

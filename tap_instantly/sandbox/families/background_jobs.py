@@ -5,23 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import Filter, among
+from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
-from tap_instantly.sandbox.store.draws import draw_timestamps
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox.store.api import Call, Endpoint, Row
 
 BACKGROUND_JOBS = 115
 
-_JOBS = (  # type, what it works on
-    ("move-leads", "list"),
-    ("import-leads", "list"),
-    ("import-leads", "campaign"),
-    ("export-leads", "campaign"),
-    ("update-warmup-accounts", "workspace"),
-    ("rename-variable", "campaign"),
-)
+_JOBS = WORDS["jobs"]
 # fmt: off
 _JOB_TYPES = (
     "move-leads", "import-leads", "export-leads", "update-warmup-accounts",
@@ -46,7 +39,7 @@ class BackgroundJobs(Family):
 
     def _new_tables(self) -> Tables:
         self._table = self._workspace.new_table(
-            self._first,
+            lambda: self._spread("job", BACKGROUND_JOBS, self._row),
             make=self._row,
             order="id-desc",
             dated_by="created_at",
@@ -80,11 +73,6 @@ class BackgroundJobs(Family):
                 table.each(), dated_by=column, filters=_FILTERS
             )
         return table.answer(call, descending=call.one("sort_order") != "asc")
-
-    def _first(self) -> list[Row]:
-        """Return the rows that there are to begin with, newest first."""
-        newest = draw_timestamps(self._workspace.seed, "job", BACKGROUND_JOBS)
-        return [self._row(number, created) for number, created in enumerate(newest)]
 
     def _row(self, number: int, created: int) -> Row:
         entities = {

@@ -90,15 +90,11 @@ class Campaigns(Family):
             ),
         ]
 
-    def _window(self, call: Call) -> analytics.Window:
-        return analytics.Window.of(
-            call, ends_inclusive=self._workspace.switches.ends_inclusive
-        )
-
     def _events(self, campaigns: Iterable[Row], call: Call) -> list[analytics.Event]:
         """Return the events of campaigns in the window asked for."""
         found = analytics.events_of(self._workspace).by_campaign
-        window = self._window(call)
+        inclusive = self._workspace.switches.ends_inclusive
+        window = analytics.Window.of(call, ends_inclusive=inclusive)
         return [
             event
             for campaign in campaigns

@@ -264,3 +264,8 @@ def _bound(name: str, text: str) -> int:
     except ValueError:
         message = f'querystring/{name} must match format "date-time"'
         raise BadRequestError(message) from None
+
+
+def percent(part: int, whole: int) -> float:
+    """Return a part in percent, and 0 of nothing."""
+    return round(100 * part / whole, 2) if whole else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from tap_instantly.sandbox.families.email_analytics import percent
 from tap_instantly.sandbox.families.filters import Filter, among
 from tap_instantly.sandbox.families.inbox_placement_tests import RECIPIENTS, runs_of
 from tap_instantly.sandbox.families.words import WORDS
@@ -119,7 +120,7 @@ class InboxPlacementResults(Family):
             stat: Row = {"test_id": test[0], "count": received}
             for name, count in zip(("spam", "inbox", "category"), counts, strict=True):
                 stat[f"{name}_count"] = count
-                stat[f"{name}_percent"] = _percent(count, received)
+                stat[f"{name}_percent"] = percent(count, received)
             stats.append(stat)
         return stats
 
@@ -199,14 +200,8 @@ class InboxPlacementResults(Family):
                         "recipient_geo": geo,
                         "recipient_type": kind,
                     }
-                    yield _dated(
-                        {
-                            "id": self._workspace.draw(*key, "sent").uuid4(),
-                            **row,
-                            "record_type": _SENT,
-                        },
-                        sent,
-                    )
+                    identity = self._workspace.draw(*key, "sent").uuid4()
+                    yield _dated({"id": identity, **row, "record_type": _SENT}, sent)
                     if draw.once_in(12):
                         continue
                     arrived = sent + (5 + draw.below(900)) * timestamps.SECOND
@@ -314,14 +309,10 @@ def _counts(rows: list[Row]) -> tuple[int, int, int, int]:
     return len(received), spam, len(received) - spam - category, category
 
 
-def _percent(part: int, whole: int) -> float:
-    return round(100 * part / whole, 2) if whole else 0
-
-
 def _percentages(prefix: str, rows: list[Row]) -> Row:
     """Return the three shares of what arrived; null where nothing did."""
     received, *counts = _counts(rows)
     return {
-        f"{prefix}{name}_percentage": _percent(count, received) if received else None
+        f"{prefix}{name}_percentage": percent(count, received) if received else None
         for name, count in zip(("spam", "inbox", "category"), counts, strict=True)
     }

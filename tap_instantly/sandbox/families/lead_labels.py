@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import contains
@@ -44,14 +43,13 @@ class LeadLabels(Family):
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        detail = self._table.detail("/lead-labels/{id}")
         return [
             self._table.endpoint(
                 "/lead-labels",
                 search=api.TEXT,
                 interest_status=api.one_of(*_SENTIMENTS),
             ),
-            replace(detail, placeholders={"id": api.Parameter("uuid")}),
+            self._table.detail("/lead-labels/{id}", key=api.Parameter("uuid")),
         ]
 
     def _plan(self) -> dict[str, tuple[int, int]]:

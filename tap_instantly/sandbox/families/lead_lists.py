@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tap_instantly.sandbox.families.filters import contains, is_true
 from tap_instantly.sandbox.families.leads import VERIFIED, count_leads
 from tap_instantly.sandbox.families.words import WORDS
@@ -41,14 +39,13 @@ class LeadLists(Family):
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
-        detail = self._table.detail("/lead-lists/{id}")
         return [
             self._table.endpoint(
                 "/lead-lists",
                 search=api.TEXT,
                 has_enrichment_task=api.one_of("true", "false"),
             ),
-            replace(detail, placeholders={"id": api.Parameter("uuid")}),
+            self._table.detail("/lead-lists/{id}", key=api.Parameter("uuid")),
             api.get("/lead-lists/{id}/verification-stats", self._stats),
         ]
 

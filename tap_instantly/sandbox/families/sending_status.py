@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
+from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.store import timestamps
 from tap_instantly.sandbox.store.draws import NEWEST
 
@@ -50,31 +52,10 @@ def sending_status(
     if subsequence:
         diagnostics["subsequence_id"] = subsequence["id"]
     if word != _OUT_OF_SCHEDULE:
-        diagnostics |= {
-            "accounts_summary": {
-                "total_connected": mailboxes,
-                "available": mailboxes,
-                "unavailable": {
-                    "daily_limit_hit": 0,
-                    "slow_ramp_limit_hit": 0,
-                    "disconnected": 0,
-                    "global_gap_not_met": 0,
-                },
-            },
-            "campaign_daily_limit": {"limit": limit, "sent": 0, "limit_hit": False},
-            "new_lead_limit": {
-                "enabled": False,
-                "limit": None,
-                "contacted": 0,
-                "limit_hit": False,
-            },
-            "follow_ups_waiting": {"count": 0, "earliest_wait_time_seconds": None},
-            "leads_status": {
-                "no_leads_ready": False,
-                "account_unavailable_skips": 0,
-                "delay_not_met_skips": 0,
-            },
-        }
+        diagnostics |= copy.deepcopy(WORDS["diagnostics"])
+        connected = {"total_connected": mailboxes, "available": mailboxes}
+        diagnostics["accounts_summary"] |= connected
+        diagnostics["campaign_daily_limit"]["limit"] = limit
     summary: Row = {"status": word, "status_message": f"The status is {word}."}
     if with_summary:
         summary["ai_summary"] = "All mailboxes are connected."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.families.workspace import Family
 from tap_instantly.sandbox.store import api, timestamps
 from tap_instantly.sandbox.store.api import Call, Endpoint, NotFoundError, Row
@@ -14,12 +15,7 @@ DEFAULT_LIMIT = 10
 _CAMPAIGN, _LIST = 1, 2
 _WORDS = {_CAMPAIGN: "CAMPAIGN", _LIST: "LIST"}
 _COLUMNS = ("icebreaker", "industry_guess", "pain_point", "tone")
-# fmt: off
-_ENRICHMENTS = (
-    "work_email_enrichment", "fully_enriched_profile", "email_verification",
-    "joblisting", "technologies", "news", "funding",
-)
-# fmt: on
+_ENRICHMENTS = WORDS["enrichments"]
 _STATES = ("completed", "completed", "completed", "failed", "in_progress")
 
 

@@ -9,7 +9,7 @@ from tap_instantly.sandbox.families.filters import among, contains, is_true
 from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
-from tap_instantly.sandbox.store.draws import NEWEST, Draw, draw_timestamps
+from tap_instantly.sandbox.store.draws import NEWEST, Draw
 from tap_instantly.sandbox.store.rows import render
 
 if TYPE_CHECKING:
@@ -29,11 +29,7 @@ _BUILT_IN = 4
 """Interest statuses from -4 to 4 are not those of labels."""
 _EVENT_TYPES = WORDS["event types"]
 """The last is not known to the filter of webhooks."""
-_FAILURES = (
-    (500, "Internal Server Error"),
-    (404, "Not Found"),
-    (None, "connect ETIMEDOUT 203.0.113.7:443"),
-)
+_FAILURES = WORDS["failures"]
 
 
 class Webhooks(Family):
@@ -49,7 +45,7 @@ class Webhooks(Family):
             },
         )
         self._events = self._workspace.new_table(
-            self._first_events,
+            lambda: self._spread("event", WEBHOOK_EVENTS, self._event),
             make=self._event,
             filters={
                 "success": is_true("success"),
@@ -99,10 +95,6 @@ class Webhooks(Family):
                 for day, count in sorted(total.items())
             ]
         }
-
-    def _first_events(self) -> list[Row]:
-        newest = draw_timestamps(self._workspace.seed, "event", WEBHOOK_EVENTS)
-        return [self._event(number, created) for number, created in enumerate(newest)]
 
     def _first_webhooks(self) -> Iterator[Row]:
         campaigns = self._workspace.campaign_ids

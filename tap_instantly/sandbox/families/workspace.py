@@ -15,11 +15,13 @@ from tap_instantly.sandbox.families.contacts import (
 )
 from tap_instantly.sandbox.families.email_plan import EmailPlan
 from tap_instantly.sandbox.store.api import Call
-from tap_instantly.sandbox.store.draws import Draw
+from tap_instantly.sandbox.store.draws import Draw, draw_timestamps
 from tap_instantly.sandbox.store.tables import Table
 
 if TYPE_CHECKING:
-    from tap_instantly.sandbox.store.api import Endpoint
+    from collections.abc import Callable
+
+    from tap_instantly.sandbox.store.api import Endpoint, Row
     from tap_instantly.sandbox.store.switches import Switches
 
 Tables = dict[str, Table]
@@ -72,11 +74,16 @@ class Workspace:
         return Draw(self.seed, *key)
 
     @cached_property
-    def key(self) -> str:
-        """A key of Instantly's form: base64 of a UUID, a colon, random text."""
+    def key_parts(self) -> tuple[str, str]:
+        """The id and the secret of the key that opens the workspace."""
         draw = self.draw("key")
         secret = "".join(draw.of(_LETTERS) for _ in range(12))
-        return base64.b64encode(f"{draw.uuid4()}:{secret}".encode()).decode()
+        return draw.uuid4(), secret
+
+    @property
+    def key(self) -> str:
+        """That key in Instantly's form: base64 of both with a colon between them."""
+        return base64.b64encode(":".join(self.key_parts).encode()).decode()
 
     @cached_property
     def campaign_ids(self) -> list[str]:
@@ -173,6 +180,13 @@ class Family:
     def _new_tables(self) -> Tables:
         """Return the family's own tables by the name of their stream."""
         return {}
+
+    def _spread(
+        self, name: str, count: int, row: Callable[[int, int], Row]
+    ) -> list[Row]:
+        """Return as many rows, newest first, spread over the last years."""
+        newest = draw_timestamps(self._workspace.seed, name, count)
+        return [row(number, created) for number, created in enumerate(newest)]
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""

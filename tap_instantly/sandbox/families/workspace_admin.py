@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import copy
 from typing import TYPE_CHECKING
 
@@ -33,10 +31,10 @@ _DOMAIN = "agency.example.com"
 _PEOPLE = WORDS["members"]
 _PURPOSES = ("Reporting", "Zapier", "CRM sync", "Old dashboard", "Staging")
 _SCOPES = (
-    ["all:all"],
-    ["all:read"],
-    ["leads:read", "campaigns:read"],
-    ["accounts:all"],
+    ("all:all",),
+    ("all:read",),
+    ("leads:read", "campaigns:read"),
+    ("accounts:all",),
 )
 _ROLES = ("owner", "admin", "editor", "editor", "view", "client")
 _PERMISSIONS = ("dashboard.view", "campaigns.view", "analytics.view", "unibox.all")
@@ -75,7 +73,7 @@ class WorkspaceAdmin(Family):
                     "search": contains("email", "name", "nickname"),
                 },
             ),
-            "self._workspace": self._workspace.new_table(self._own_row),
+            "workspace": self._workspace.new_table(self._own_row),
             "workspace_whitelabel_domain": self._workspace.new_table(
                 self._whitelabel, key="name", order="id-asc", dated_by=""
             ),
@@ -203,8 +201,7 @@ class WorkspaceAdmin(Family):
             identity = self._workspace.draw("api key", number, "id").uuid4()
             secret = f"{CANARY_KEY}-{number}-{draw.below(10**12):012d}"
             if number == 0:
-                secret = self._workspace.key
-                identity = _owner(secret) or identity
+                identity, secret = self._workspace.key_parts[0], self._workspace.key
             created = NEWEST - (20 + draw.below(900)) * timestamps.DAY
             yield {
                 "id": identity,
@@ -301,11 +298,3 @@ class WorkspaceAdmin(Family):
                 )[:10],
                 "price": 3.5,
             }
-
-
-def _owner(key: str) -> str:
-    """Return the id that a key begins with, if it has the form of Instantly's."""
-    try:
-        return base64.b64decode(key, validate=True).decode().partition(":")[0]
-    except (binascii.Error, UnicodeDecodeError):
-        return ""

@@ -26,7 +26,6 @@ from tap_instantly.sandbox.store.switches import Behaviour, Switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
     from typing_extensions import Self, Unpack
 
@@ -236,12 +235,7 @@ class Sandbox(Switches):
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop the server."""
         self.stop()
 
@@ -312,7 +306,8 @@ class Sandbox(Switches):
         """Answer the way the API does when nothing goes wrong on purpose."""
         if found is None:
             return refusal(404, f"Route {request.method}:{request.path} not found")
-        authorization = _header(request.headers, "Authorization")
+        headers = {name.lower(): text for name, text in request.headers.items()}
+        authorization = headers.get("authorization")
         if authorization is None:
             return refusal(401, "Missing authorization header")
         if authorization != f"Bearer {self.key}":
@@ -355,9 +350,3 @@ def _json(body: bytes) -> Any:  # noqa: ANN401 - JSON may say anything
         return json.loads(body) if body else None
     except ValueError:
         return None
-
-
-def _header(headers: Mapping[str, str], name: str) -> str | None:
-    """Return a header, however the client spelled its name."""
-    wanted = name.lower()
-    return next((headers[own] for own in headers if own.lower() == wanted), None)

@@ -6,12 +6,12 @@ import copy
 import threading
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from tap_instantly.sandbox.store import timestamps
 from tap_instantly.sandbox.store.api import NotFoundError, Row
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
-from tap_instantly.sandbox.store.rows import KeptRows, LazyRows
+from tap_instantly.sandbox.store.rows import Index, KeptRows, LazyRows
 from tap_instantly.sandbox.store.switches import Behaviour, Switches
 
 if TYPE_CHECKING:
@@ -29,25 +29,13 @@ _BY_TIME: dict[str, TableOrder] = {"id-desc": "newest", "id-asc": "oldest"}
 """The order of a list by id, once its cursor names a time."""
 
 
-class RowProperties(TypedDict, total=False):
-    """The keyword arguments of `OrderedRows`."""
-
-    key: str
-    cursor: TableCursor
-    order: TableOrder
-    end: End
-    dated_by: str
-    ties: int
-    ties_by_age: bool
-    make: Callable[[int, int], Row]
-    switches: Switches
-
-
 class OrderedRows:
-    """Rows that stand in a usual order, and in any other that is switched on.
+    """What a list consists of, in its usual order and in any that is switched on.
 
     Attributes:
         behaviour: How the list is read, unless the workspace's switches differ.
+        filters: What each of the API's filters lets through, given a value.
+        by: What each of the API's filters for equality compares, as text.
         version: Another number after every change.
     """
 
@@ -62,6 +50,10 @@ class OrderedRows:
         dated_by: str = "timestamp_created",
         ties: int = 1,
         ties_by_age: bool = False,
+        maximum: int = 100,
+        default_limit: int = 10,
+        filters: Mapping[str, Callable[[Row, str], bool]] | None = None,
+        by: Mapping[str, Callable[[Row], str]] | None = None,
         make: Callable[[int, int], Row] | None = None,
         switches: Switches | None = None,
     ) -> None:
@@ -79,6 +71,11 @@ class OrderedRows:
             ties: How many consecutive rows share one millisecond.
             ties_by_age: Whether rows of one millisecond stand as they were given,
                 oldest first, rather than by key.
+            maximum: The largest page; a request for more gets no rows.
+            default_limit: The rows of a page for which no limit is given.
+            filters: Tells for each filter whether a row passes, given its value.
+            by: Returns for each filter the value with which a row passes, which
+                must follow from the row alone: rows are found through an index.
             make: Makes a row for `add`, given a number that no other row has and
                 the time of creation.
             switches: What holds for all lists of a workspace.
@@ -87,6 +84,8 @@ class OrderedRows:
             ValueError: If `cursor`, `order` or `end` does not exist.
         """
         self.behaviour = Behaviour(order=order, cursor=cursor, end=end)
+        self.filters = dict(filters or {})
+        self.by = dict(by or {})
         self.version = 0
         self._given = rows
         self._key = key
@@ -94,6 +93,8 @@ class OrderedRows:
         self._dated_by = dated_by
         self._ties = ties
         self._ties_by_age = ties_by_age
+        self._maximum = maximum
+        self._default_limit = default_limit
         self._make = make
         self._switches = switches or Switches()
         self._lock = threading.RLock()
@@ -104,11 +105,10 @@ class OrderedRows:
         self._kept: KeptRows | None = None
         self._numbers: dict[str, int] = {}
         self._places: dict[str, list[Place]] = {}
+        self._indexes: dict[str, tuple[int, Index]] = {}
         self._added: dict[str, int] = {}
         self._gone: set[str] = set()
         self._now = NEWEST
-
-    # All rows
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -177,8 +177,6 @@ class OrderedRows:
         for key in self._rows:
             self._rows.body(key)
 
-    # Changes
-
     def add(self, *, created: str | datetime | None = None, **fields: object) -> Row:
         """Add a row and return a copy of it.
 
@@ -191,10 +189,8 @@ class OrderedRows:
             ValueError: If there is a row with this key already.
         """
         with self._lock:
-            if created is None:
-                timestamp = self._now + _MINUTE
-            else:
-                timestamp = timestamps.read(created)
+            later = self._now + _MINUTE
+            timestamp = timestamps.read(created) if created else later
             number = len(self) + len(self._gone)
             usual = (self._make or self._another)(number, timestamp)
             row = _without_gaps({**usual, **fields})
@@ -202,9 +198,9 @@ class OrderedRows:
             if key in self._rows:
                 message = f"There is a row with the key {key!r} already."
                 raise ValueError(message)
-            if created is None:
+            if not created:
                 timestamp = self._read_timestamp(row, timestamp)
-            self._now = max(self._now + _MINUTE, timestamp)
+            self._now = max(later, timestamp)
             self.version += 1
             self._rows[key] = row
             self._numbers[key] = number
@@ -258,8 +254,6 @@ class OrderedRows:
         with self._lock:
             self.version += 1
             self._begin()
-
-    # How rows stand and read now
 
     def _behaviour(self) -> Behaviour:
         """Return how the list is read now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,6 @@ from tap_instantly.sandbox.store.cursors import read_cursor, write_cursor
 from tap_instantly.sandbox.store.draws import Draw
 from tap_instantly.sandbox.store.ordered_rows import (
     OrderedRows,
-    Rows,
     arrangement_of,
     hashed,
     is_descending,
@@ -26,9 +25,6 @@ from tap_instantly.sandbox.store.ordered_rows import (
 from tap_instantly.sandbox.store.rows import Index, render
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-    from tap_instantly.sandbox.store.ordered_rows import RowProperties
     from tap_instantly.sandbox.store.rows import Place
     from tap_instantly.sandbox.store.switches import Behaviour
 
@@ -36,40 +32,7 @@ Passes = Callable[[Row], bool]
 
 
 class Table(OrderedRows):
-    """The rows of one list, which clients page through and tests may change.
-
-    Attributes:
-        filters: What each of the API's filters lets through, given a value.
-        by: What each of the API's filters for equality compares, as text.
-    """
-
-    def __init__(
-        self,
-        rows: Rows | Callable[[], Rows],
-        *,
-        maximum: int = 100,
-        default_limit: int = 10,
-        filters: Mapping[str, Callable[[Row, str], bool]] | None = None,
-        by: Mapping[str, Callable[[Row], str]] | None = None,
-        **properties: Unpack[RowProperties],
-    ) -> None:
-        """Hold rows, and know how they are asked for.
-
-        Args:
-            rows: See `OrderedRows`.
-            maximum: The largest page; a request for more gets no rows.
-            default_limit: The rows of a page for which no limit is given.
-            filters: Tells for each filter whether a row passes, given its value.
-            by: Returns for each filter the value with which a row passes, which
-                must follow from the row alone: rows are found through an index.
-            properties: The keyword arguments of `OrderedRows`.
-        """
-        super().__init__(rows, **properties)
-        self.filters = dict(filters or {})
-        self.by = dict(by or {})
-        self._maximum = maximum
-        self._default_limit = default_limit
-        self._indexes: dict[str, tuple[int, Index]] = {}
+    """A list, which clients page through and tests may change."""
 
     def page(
         self,
@@ -141,11 +104,17 @@ class Table(OrderedRows):
         """
         return Endpoint("GET", path, self.answer, {**self.paging, **parameters})
 
-    def detail(self, path: str, **parameters: Parameter) -> Endpoint:
+    def detail(
+        self, path: str, *, key: Parameter | None = None, **parameters: Parameter
+    ) -> Endpoint:
         """Return the endpoint that answers with one row, by the path's placeholder."""
-        return Endpoint(
-            "GET", path, lambda call: self.found(*call.path.values()), parameters
-        )
+        name = path.rpartition("{")[2].rstrip("}")
+        placeholders = {name: key} if key else {}
+
+        def answer(call: Call) -> Row:
+            return self.found(call.path[name])
+
+        return Endpoint("GET", path, answer, parameters, placeholders=placeholders)
 
     # A page
 

@@ -309,7 +309,8 @@ class TestChanges:
             table = sandbox.tables[stream]
             key = "email" if stream == "accounts" else "id"
             kept = [row[key] for row in table.rows]
-            odd: Row = table.add(**{"timestamp_created": None, key: ...})
+            fields: dict[str, Any] = {"timestamp_created": None, key: ...}
+            odd = table.add(**fields)
             assert key not in odd
             table.edit(kept[1], **{"timestamp_created": "soon", key: None})
             rows = listed(sandbox, stream, limit=5)

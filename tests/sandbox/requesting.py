@@ -71,7 +71,7 @@ def ids(rows: list[Row]) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def moment(text: str) -> datetime:
+def read_timestamp(text: str) -> datetime:
     """Read a time as written by Python 3.10's isoformat, or with Z."""
     head, _, tail = text.replace("Z", "+00:00").partition("+")
     seconds, _, fraction = head.partition(".")

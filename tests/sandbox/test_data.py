@@ -11,7 +11,15 @@ import pytest
 
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.sandbox.store.api import Call
-from tests.sandbox.requesting import LABEL_KEYS, LIST_KEYS, get, ids, moment, page, walk
+from tests.sandbox.requesting import (
+    LABEL_KEYS,
+    LIST_KEYS,
+    get,
+    ids,
+    page,
+    read_timestamp,
+    walk,
+)
 
 
 class TestData:
@@ -41,7 +49,7 @@ class TestData:
             assert set(row) <= LABEL_KEYS | optional
             assert None not in row.values()
             assert UUID(row["id"]).version == 7
-            made = moment(row["timestamp_created"]).timestamp()
+            made = read_timestamp(row["timestamp_created"]).timestamp()
             assert UUID(row["id"]).int >> 80 == round(made * 1000)
             assert not -4 <= row["interest_status"] <= 4
             assert isinstance(row["interest_status"], int)
@@ -66,7 +74,9 @@ class TestData:
             assert 0 < sum(key in row for row in rows) < len(rows)
 
     def test_times_are_irregular_and_recent(self) -> None:
-        times = [moment(row["timestamp_created"]) for row in Sandbox().lists.rows]
+        times = [
+            read_timestamp(row["timestamp_created"]) for row in Sandbox().lists.rows
+        ]
         gaps = {newer - older for newer, older in itertools.pairwise(times)}
         assert times == sorted(times, reverse=True)
         assert len(gaps) > 200
@@ -111,7 +121,7 @@ class TestDefaults:
 
     def test_a_cursor_need_not_be_the_time_of_a_row(self, sandbox: Sandbox) -> None:
         rows = sandbox.labels.rows
-        later = moment(rows[4]["timestamp_created"]) + timedelta(milliseconds=1)
+        later = read_timestamp(rows[4]["timestamp_created"]) + timedelta(milliseconds=1)
         body = page(sandbox, starting_after=later.isoformat(), limit=2)
         assert body["items"] == rows[4:6]
 

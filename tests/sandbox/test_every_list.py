@@ -12,7 +12,7 @@ import pytest
 
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.sandbox.store.switches import Cursor, End, Order
-from tests.sandbox.requesting import moment
+from tests.sandbox.requesting import read_timestamp
 from tests.sandbox.served import ask, question
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def identities(rows: list[Row]) -> list[str]:
 
 def times(stream: str, rows: list[Row]) -> list[Any]:
     """Return the times of creation of rows."""
-    return [moment(row[DATED_BY[stream] or ""]) for row in rows]
+    return [read_timestamp(row[DATED_BY[stream] or ""]) for row in rows]
 
 
 class TestEveryList:
@@ -142,7 +142,7 @@ class TestEveryList:
         with switched(world, cursor="timestamp"):
             first = paged(world, stream, 1)[0]
         last = times(stream, first["items"])[-1]
-        assert moment(first["next_starting_after"]) == last
+        assert read_timestamp(first["next_starting_after"]) == last
 
     @pytest.mark.parametrize("order", get_args(Order))
     @pytest.mark.parametrize("stream", DATED_BY)

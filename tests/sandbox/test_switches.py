@@ -22,10 +22,10 @@ from tests.sandbox.requesting import (
     Row,
     get,
     ids,
-    moment,
     page,
     pages,
     raw,
+    read_timestamp,
     statuses,
     walk,
 )
@@ -81,7 +81,7 @@ class TestSwitches:
         rows = walk(sandbox)
         for milliseconds in (-1, 0, 1):
             apart = timedelta(milliseconds=milliseconds)
-            cursor = (moment(rows[41]["timestamp_created"]) + apart).isoformat()
+            cursor = (read_timestamp(rows[41]["timestamp_created"]) + apart).isoformat()
             assert page(sandbox, starting_after=cursor)["items"] == rows[42:52]
             sandbox.labels.delete(rows[milliseconds]["id"])
         sandbox.labels.delete(rows[41]["id"])
@@ -174,7 +174,7 @@ class TestSwitches:
             "2026-11-01T14:00:07.500+02:00",
         }
         for row, plain in zip(rows, usual, strict=True):
-            assert moment(row["timestamp_created"]) == moment(
+            assert read_timestamp(row["timestamp_created"]) == read_timestamp(
                 plain["timestamp_created"]
             )
         sandbox.timestamps = "ms"

@@ -21,7 +21,7 @@ MAILBOXES_PER_DOMAIN = 3
 """Ordered mailboxes on each of the further domains."""
 
 CANARY_PASSWORD = "canary-mailbox-password"  # noqa: S105 - it opens nothing
-"""Ends the passwords shown with `with_passwords=true`, which is never to be sent."""
+"""Ends the passwords given with `with_passwords=true`, which is never to be sent."""
 
 _DOMAIN = re.compile(r"\s*\S+\.[a-zA-Z]{2,}\s*")
 _PEOPLE = (("Nora", "Lang"), ("Theo", "Brandt"), ("Zoë", "Kerr"), ("Amir", "Said"))

@@ -49,7 +49,7 @@ class PlannedEmail(NamedTuple):
     stored: int
     """The time in its id, by which the e-mails are in order."""
     original: int
-    """The number of the mail that it answers; its own if it is the first."""
+    """The number of the e-mail that it answers; its own if it is the first."""
 
 
 class Outcome(NamedTuple):
@@ -96,7 +96,7 @@ class EmailPlan:
         sent = [
             self.sent_email(number, _when(number, total)) for number in range(total)
         ]
-        due = [mail for mail in sent if mail.sent < NEWEST - _TIME_TO_REPLY]
+        due = [email for email in sent if email.sent < NEWEST - _TIME_TO_REPLY]
         received = [
             self._reply(total + number, due[_replied(number, len(due) // replies)])
             for number in range(replies if due else 0)
@@ -123,8 +123,8 @@ class EmailPlan:
     def by_lead(self) -> dict[int, list[PlannedEmail]]:
         """The e-mails of each lead that has any, oldest first."""
         found = defaultdict(list)
-        for mail in sorted(self.emails, key=lambda mail: mail.sent):
-            found[mail.lead].append(mail)
+        for email in sorted(self.emails, key=lambda email: email.sent):
+            found[email.lead].append(email)
         return dict(found)
 
     def sent_email(self, number: int, sent: int) -> PlannedEmail:
@@ -161,28 +161,28 @@ class EmailPlan:
             return None
         return known[lead % len(known)]
 
-    def _reply(self, number: int, mail: PlannedEmail) -> PlannedEmail:
+    def _reply(self, number: int, email: PlannedEmail) -> PlannedEmail:
         """Return a reply a day or two later, which took a while to be stored.
 
         Replies come in at the same times of the day, so that some are stored in
         another order than they were sent in.
         """
         draw = Draw("reply", number)
-        midnight = mail.sent // DAY * DAY + (1 + draw.below(2)) * DAY
+        midnight = email.sent // DAY * DAY + (1 + draw.below(2)) * DAY
         sent = midnight + draw.of(_TIMES_OF_REPLY) * _HOUR + draw.below(40) * SECOND
         created = sent + draw.below(_SECONDS_BEHIND) * SECOND
-        return mail._replace(
+        return email._replace(
             number=number,
             kind=RECEIVED,
             sent=sent,
             created=created,
             stored=created + draw.below(_SECONDS_BEHIND) * SECOND,
-            original=mail.number,
+            original=email.number,
         )
 
-    def _answer(self, number: int, mail: PlannedEmail) -> PlannedEmail:
-        sent = mail.sent + (1 + number % 3) * _HOUR
-        return mail._replace(
+    def _answer(self, number: int, email: PlannedEmail) -> PlannedEmail:
+        sent = email.sent + (1 + number % 3) * _HOUR
+        return email._replace(
             number=number,
             kind=MANUAL,
             sent=sent,

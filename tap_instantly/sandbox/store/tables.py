@@ -116,8 +116,6 @@ class Table(OrderedRows):
 
         return Endpoint("GET", path, answer, parameters, placeholders=placeholders)
 
-    # A page
-
     def _select(
         self, call: Call, *, only: Passes | None, descending: bool | None
     ) -> tuple[list[str], Row]:

@@ -108,8 +108,8 @@ class TestAgents:
             rows = walk(sandbox, path)
             counts.append(len(rows))
             assert {row["ai_sdr_id"] for row in rows} == {agent}
-            shown = walk(sandbox, path, exclude_live_feed_hidden="true")
-            assert len(shown) < len(rows) or len(rows) == FEW
+            visible = walk(sandbox, path, exclude_live_feed_hidden="true")
+            assert len(visible) < len(rows) or len(rows) == FEW
             failed = walk(sandbox, path, action_status="failed")
             assert failed == [row for row in rows if row["action_status"] == "failed"]
         assert counts == [MANY, *[FEW] * 6]

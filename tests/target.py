@@ -8,7 +8,7 @@ import typing as t
 import pytest
 from jsonschema import Draft7Validator, FormatChecker
 
-from tap_instantly.sandbox import instants
+from tap_instantly.sandbox.store import timestamps
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 def bookmark(state: Json, stream: str) -> int:
     """Return a stream's bookmark in microseconds; 0 before there is one."""
     value = state.get("bookmarks", {}).get(stream, {}).get("replication_key_value")
-    return instants.read(value) if value else 0
+    return timestamps.read(value) if value else 0
 
 
 class Target:

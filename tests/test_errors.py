@@ -19,7 +19,7 @@ from tests.conftest import HEART_FILE, Output
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tap_instantly.sandbox.faults import Kind
+    from tap_instantly.sandbox.http.faults import Kind
     from tests.conftest import Command, Json
 
 PATHS = {"lead_labels": "/lead-labels", "lead_lists": "/lead-lists"}

@@ -40,7 +40,7 @@ if t.TYPE_CHECKING:
 
     from tap_instantly.api.pages import Page, Request
     from tap_instantly.reading.partition import RecordBatch, Source
-    from tap_instantly.sandbox.server import Request as Seen
+    from tap_instantly.sandbox.http.server import Request as Seen
 
 PREFIX = "/api/v2"
 IN_TIME = 30.0  # half of the shortest wait that is to be cut short

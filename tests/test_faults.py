@@ -18,7 +18,7 @@ from tap_instantly.sandbox import Sandbox
 from tests.conftest import Output, catalog_of, sync
 
 if t.TYPE_CHECKING:
-    from tap_instantly.sandbox.faults import Kind
+    from tap_instantly.sandbox.http.faults import Kind
     from tests.conftest import Command
 
 BROKEN = b"\x1f\x8b, but no more of gzip than that"

@@ -16,8 +16,8 @@ from tests.conftest import Json, sync
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_instantly.sandbox.behaviour import Order
-    from tap_instantly.sandbox.server import Request
+    from tap_instantly.sandbox.http.server import Request
+    from tap_instantly.sandbox.store.switches import Order
     from tests.conftest import Output
 
 Kind = tuple[t.Any, t.Any, t.Any]
@@ -86,7 +86,7 @@ def test_new_rows(sandbox: Sandbox, kind: Kind, new: int) -> None:
     be(sandbox, kind)
     first = sync(sandbox)
     newest = sandbox.labels.rows[0]
-    rows = sandbox.labels.add(new)
+    rows = sandbox.labels.add_many(new)
     second = sync(sandbox, first.state)
     assert set(second.ids("lead_labels")) == ids([newest, *rows])
     assert len(second.ids("lead_labels")) == new + 1
@@ -102,7 +102,7 @@ def test_rows_made_while_a_run_is_paging(sandbox: Sandbox, kind: Kind) -> None:
     def add(request: Request) -> None:
         if request.path.endswith("/lead-labels") and len(added) < 20:
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-            added.extend(sandbox.labels.add(2, at=now))
+            added.extend(sandbox.labels.add_many(2, created=now))
 
     sandbox.on_request = add
     first = sync(sandbox)
@@ -122,7 +122,7 @@ def test_timestamps_are_compared_as_instants(sandbox: Sandbox, order: Order) -> 
         "2026-11-10T12:00:07.512+02:00",
         "2026-11-10T09:00:07.600-01:00",
     ):
-        sandbox.labels.add(1, at=moment, timestamp_created=moment)
+        sandbox.labels.add(created=moment, timestamp_created=moment)
     rows = sandbox.labels.rows
     for behind, bookmark in enumerate(
         [
@@ -214,7 +214,7 @@ def test_window_cuts_at_the_millisecond(
 def test_date_without_a_zone_is_utc(sandbox: Sandbox) -> None:
     """`start_date: 2026-10-01` begins at midnight in Greenwich."""
     at = ["2026-11-09T23:59:59.999Z", "2026-11-10T00:00:00.000Z"]
-    before, begin = [sandbox.labels.add(1, at=moment)[0] for moment in at]
+    before, begin = [sandbox.labels.add(created=moment) for moment in at]
     for text in ("2026-11-10", "2026-11-10T00:00:00", "2026-11-10T01:00:00+01:00"):
         output = sync(sandbox, start_date=text)
         assert output.ids("lead_labels") == [begin["id"]]
@@ -279,11 +279,11 @@ def test_lookback(sandbox: Sandbox, order: Order) -> None:
 
 def test_a_row_from_the_future_does_not_hide_those_to_come(sandbox: Sandbox) -> None:
     """The bookmark goes no further than the beginning of the run."""
-    ahead = sandbox.labels.add(1, at="2101-01-01T00:00:00Z")
+    ahead = sandbox.labels.add_many(1, created="2101-01-01T00:00:00Z")
     first = sync(sandbox)
     assert ids(ahead) <= set(first.ids("lead_labels"))
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    row = sandbox.labels.add(1, at=now)
+    row = sandbox.labels.add_many(1, created=now)
     second = sync(sandbox, first.state)
     assert set(second.ids("lead_labels")) == ids(ahead + row)
 
@@ -322,7 +322,7 @@ def test_a_state_from_the_future_hides_nothing_later(sandbox: Sandbox) -> None:
         sandbox.lists.delete(row["id"])
     first = sync(sandbox, state_at(soon))
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    new = [sandbox.labels.add(1, at=now)[0], sandbox.lists.add(1, at=now)[0]]
+    new = [sandbox.labels.add(created=now), sandbox.lists.add(created=now)]
     second = sync(sandbox, first.state)
     assert new[0]["id"] in second.ids("lead_labels")
     assert second.ids("lead_lists") == [new[1]["id"]]

@@ -21,7 +21,7 @@ import yaml
 from psycopg.types.numeric import FloatLoader
 
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.sandbox.mailing import fate
+from tap_instantly.sandbox.families.email_plan import outcome
 from tap_instantly.tap import TapInstantly
 from tests.conftest import UNHURRIED, Json
 from tests.test_meltano import LEFT_BEHIND, REPOSITORY, needs_old_duckdb
@@ -238,7 +238,7 @@ def bounce_rates(workspace: Workspace) -> Answer:
     mails: dict[str, list[bool]] = defaultdict(list)
     for mail in workspace.rows("emails"):
         if mail["ue_type"] == SENT:
-            mails[mail["eaccount"]].append(fate(mail["id"]).bounced)
+            mails[mail["eaccount"]].append(outcome(mail["id"]).bounced)
     return [
         (mailbox, len(bounced), sum(bounced), percent(sum(bounced), len(bounced)))
         for mailbox, bounced in mails.items()
@@ -313,7 +313,7 @@ def test_answers_follow(loaded: Workspace) -> None:
         ue_type=RECEIVED,
     )
     tables["accounts"].add()
-    loaded.sandbox.lists.add(1)
+    loaded.sandbox.lists.add()
     loaded.load()
     check(loaded, loaded.ask)
     for query, answer in before.items():

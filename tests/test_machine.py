@@ -39,7 +39,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tap_instantly.sandbox import Sandbox, instants
+from tap_instantly.sandbox import Sandbox
+from tap_instantly.sandbox.store import timestamps
 from tap_instantly.tap import TapInstantly
 from tests.conftest import HEART, UNHURRIED, Json, captured, catalog_of
 from tests.target import Target, bookmark
@@ -50,7 +51,7 @@ if t.TYPE_CHECKING:
     import pytest
     from typing_extensions import Buffer
 
-    from tap_instantly.sandbox.listing import Listing
+    from tap_instantly.sandbox.store.tables import Table
     from tap_instantly.signals import UninterruptedWriter
 
 Batch = tuple[str, int, int]
@@ -118,7 +119,7 @@ class ClockedTap(TapInstantly):
     """The tap, begun at an instant of the machine's own clock."""
 
     begin: t.ClassVar[int]
-    initialized_at = property(lambda self: self.begin // instants.MILLISECOND)
+    initialized_at = property(lambda self: self.begin // timestamps.MILLISECOND)
 
 
 class Output(io.BytesIO):
@@ -148,9 +149,9 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         """Begin with empty lists, an empty target and no state."""
         super().__init__()
-        fresh = Sandbox(labels=0, lists=0)
-        self.sandbox.labels, self.sandbox.lists = fresh.labels, fresh.lists
-        self.now = instants.read("2026-01-01T00:00:00Z")
+        self.sandbox.labels.reset()
+        self.sandbox.lists.reset()
+        self.now = timestamps.read("2026-01-01T00:00:00Z")
         self.rows: dict[str, dict[str, int]] = {stream: {} for stream in PATHS}
         self.crowds: Counter[tuple[str, int]] = Counter()
         self.target = Target(PATHS)
@@ -174,11 +175,11 @@ class Machine(RuleBasedStateMachine):
         """Make a few rows, or nearly a page of them, maybe on one millisecond."""
         stream, count, gap = batch
         for _ in range(count):
-            self.now += gap * instants.MILLISECOND
+            self.now += gap * timestamps.MILLISECOND
             if self.crowds[stream, self.now] == MOST_AT_ONCE:
-                self.now += instants.MILLISECOND
+                self.now += timestamps.MILLISECOND
             self.crowds[stream, self.now] += 1
-            (row,) = self._listing(stream).add(at=instants.write(self.now))
+            row = self._listing(stream).add(created=timestamps.write(self.now))
             self.rows[stream][row["id"]] = self.now
 
     @precondition(lambda self: any(self.rows.values()))
@@ -212,7 +213,7 @@ class Machine(RuleBasedStateMachine):
     @rule(run=st.fixed_dictionaries(RUNS), end=st.none() | ENDS)
     def refresh(self, run: Json, end: tuple[int, bool] | None) -> None:
         """Run in full, later than before: the version is the instant of the run."""
-        self.now += instants.MILLISECOND
+        self.now += timestamps.MILLISECOND
         options: Json = {"is_full": True, "emit_activate_version_messages": True}
         self.state, complete = self._run(self.state, **run, end=end, **options)
         for stream in complete:
@@ -238,7 +239,7 @@ class Machine(RuleBasedStateMachine):
         """Read a window with a state of its own, and go on if that is cut short."""
         since, until = sorted(self._pick(position)[2] for position in positions)
         options: Json = {
-            "window": (since, until + instants.MILLISECOND),
+            "window": (since, until + timestamps.MILLISECOND),
             "is_full": is_full,
             "emit_activate_version_messages": is_full,
         }
@@ -262,7 +263,7 @@ class Machine(RuleBasedStateMachine):
 
     # How it is done
 
-    def _listing(self, stream: str) -> Listing:
+    def _listing(self, stream: str) -> Table:
         return self.sandbox.labels if stream == "lead_labels" else self.sandbox.lists
 
     def _pick(self, position: int) -> tuple[str, str, int]:
@@ -288,7 +289,7 @@ class Machine(RuleBasedStateMachine):
             for stream, rows in self.rows.items()
         }
         if window[0]:
-            config["start_date"], config["end_date"] = map(instants.write, window)
+            config["start_date"], config["end_date"] = map(timestamps.write, window)
         config["api_key"], config["api_url"] = self.sandbox.key, self.sandbox.url
         tap = ClockedTap(
             config={"max_requests_per_minute": UNHURRIED, **config},

@@ -127,8 +127,8 @@ def check_three_runs(
 
     update()
     check()
-    sandbox.labels.add(7)
-    sandbox.lists.add(120)
+    sandbox.labels.add_many(7)
+    sandbox.lists.add_many(120)
     sandbox.requests.clear()
     update()
     check()

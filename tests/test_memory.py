@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_instantly.sandbox import Sandbox
-    from tap_instantly.sandbox.faults import Kind
+    from tap_instantly.sandbox.http.faults import Kind
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 MANY = 1_000_000 if NIGHTLY else 100_000

@@ -14,7 +14,7 @@ from tests.conftest import sync
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_instantly.sandbox.behaviour import (
+    from tap_instantly.sandbox.store.switches import (
         Cursor,
         Encoding,
         End,
@@ -77,7 +77,7 @@ def test_short_pages(sandbox: Sandbox, kind: Kind, sizes: int) -> None:
     """A page with fewer rows than asked for is not the end."""
     be(sandbox, kind)
     sandbox.short_pages = sizes
-    sandbox.labels.add(777)
+    sandbox.labels.add_many(777)
     check_all_rows_once(sandbox)
 
 
@@ -91,7 +91,7 @@ def test_cursor_is_percent_encoded(
     """A cursor may hold characters that mean something in a URL."""
     be(sandbox, (order, cursor, "strict"))
     sandbox.encoding = encoding
-    sandbox.labels.add(250)
+    sandbox.labels.add_many(250)
     check_all_rows_once(sandbox)
 
 
@@ -106,10 +106,10 @@ def test_ties_at_the_edge_of_a_page(
     be(sandbox, kind)
     sandbox.timestamps = timestamps
     edge = max(0, 100 - ties // 2 + shift)
-    sandbox.labels.add(edge)
-    sandbox.labels.add(ties, at="2026-11-01T08:00:00.001Z")
-    sandbox.labels.add(ties, at="2026-11-01T08:00:00.002Z")
-    sandbox.labels.add(edge)
+    sandbox.labels.add_many(edge)
+    sandbox.labels.add_many(ties, created="2026-11-01T08:00:00.001Z")
+    sandbox.labels.add_many(ties, created="2026-11-01T08:00:00.002Z")
+    sandbox.labels.add_many(edge)
     check_all_rows_once(sandbox)
 
 
@@ -120,9 +120,9 @@ def test_a_millisecond_that_fills_a_page(
 ) -> None:
     """The run goes on past it; what a timestamp cannot reach is warned about once."""
     be(sandbox, kind)
-    others = sandbox.labels.add(30)
-    tied = sandbox.labels.add(ties, at="2026-11-07T09:30:00.250Z")
-    others += sandbox.labels.add(30)
+    others = sandbox.labels.add_many(30)
+    tied = sandbox.labels.add_many(ties, created="2026-11-07T09:30:00.250Z")
+    others += sandbox.labels.add_many(30)
     ids = sync(sandbox).ids("lead_labels")
     assert len(ids) == len(set(ids))
     assert {row["id"] for row in others} <= set(ids)
@@ -142,7 +142,7 @@ def test_a_millisecond_that_fills_a_page(
 def test_many_requests_are_not_wasted(sandbox: Sandbox, kind: Kind) -> None:
     """Overlapping the edges costs a request in a hundred, and up to two at the end."""
     be(sandbox, kind)
-    sandbox.labels.add(5_000)
+    sandbox.labels.add_many(5_000)
     sync(sandbox)
     pages = [r for r in sandbox.requests if r.path.endswith("/lead-labels")]
     assert len(pages) <= 51 + 1 + 2
@@ -153,7 +153,7 @@ def test_a_cursor_that_leads_nowhere_is_an_error(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A list whose first page comes for ever is neither its end nor endless."""
-    rows = sandbox.labels.add(3)
+    rows = sandbox.labels.add_many(3)
     page = {"items": rows[::-1], "next_starting_after": rows[0]["timestamp_created"]}
     for cursor in ("abc", page["next_starting_after"]):
         body = json.dumps(page | {"next_starting_after": cursor}).encode()
@@ -170,9 +170,9 @@ def test_a_cursor_that_leads_nowhere_is_an_error(
 def test_a_row_out_of_order_does_not_hide_ties(sandbox: Sandbox, order: Order) -> None:
     """The edge of a page is overlapped although a few rows contradict the order."""
     sandbox.order = order
-    rows = sandbox.labels.add(75)
+    rows = sandbox.labels.add_many(75)
     for row in (rows[10], rows[60]):
         sandbox.labels.edit(row["id"], timestamp_created="2026-01-01T00:00:00.000Z")
-    sandbox.labels.add(50, at="2026-11-07T09:30:00.250Z")
-    sandbox.labels.add(75)
+    sandbox.labels.add_many(50, created="2026-11-07T09:30:00.250Z")
+    sandbox.labels.add_many(75)
     check_all_rows_once(sandbox)

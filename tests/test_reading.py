@@ -11,8 +11,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from tap_instantly.api import rate_limit, retry
-from tap_instantly.sandbox import Sandbox, instants
-from tap_instantly.sandbox.data import NEWEST, Draw
+from tap_instantly.sandbox import Sandbox
+from tap_instantly.sandbox.store import timestamps
+from tap_instantly.sandbox.store.draws import NEWEST, Draw
 from tests.conftest import UNHURRIED, Json, Output, answer_with, catalog_of, sync
 
 if t.TYPE_CHECKING:
@@ -20,7 +21,7 @@ if t.TYPE_CHECKING:
 
     from tap_instantly.api.pages import Page
     from tap_instantly.api.pages import Request as Asked
-    from tap_instantly.sandbox.server import Request
+    from tap_instantly.sandbox.http.server import Request
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
@@ -446,10 +447,10 @@ def add_emails(sandbox: Sandbox, count: int, *, late: int) -> list[Json]:
     """Add e-mails, one a second; every seventh is stored late by some seconds."""
     rows = []
     for number in range(count):
-        at = NEWEST + number * instants.SECOND
-        made = at - late * instants.SECOND * (number % 7 == 0)
+        at = NEWEST + number * timestamps.SECOND
+        made = at - late * timestamps.SECOND * (number % 7 == 0)
         row = sandbox.tables["emails"].add(
-            id=Draw("late", number).uuid7(at), timestamp_created=instants.write(made)
+            id=Draw("late", number).uuid7(at), timestamp_created=timestamps.write(made)
         )
         rows.append(row)
     return rows
@@ -469,10 +470,10 @@ def test_emails_that_are_stored_late(after: int) -> None:
         assert bookmark == max(row["timestamp_created"] for row in rows[: 100 * after])
         found, rest = resumed(sandbox, failed.messages)
         assert found == ids(rows)
-        trailing = NEWEST + (260 - 32) * instants.SECOND
+        trailing = NEWEST + (260 - 32) * timestamps.SECOND
         late = sandbox.tables["emails"].add(
-            id=Draw("late").uuid7(NEWEST + 300 * instants.SECOND),
-            timestamp_created=instants.write(trailing),
+            id=Draw("late").uuid7(NEWEST + 300 * timestamps.SECOND),
+            timestamp_created=timestamps.write(trailing),
         )
         last = read(sandbox, "emails", rest.state)
         assert late["timestamp_created"] < (rest.bookmark("emails") or "")
@@ -524,7 +525,7 @@ def test_daily_figures_of_many_mailboxes() -> None:
         assert first <= last
     oldest = min(row["timestamp_created"] for row in mailboxes)
     assert days[0][0] <= instant(oldest)
-    assert days[-1][1] >= instant(instants.write(NEWEST))
+    assert days[-1][1] >= instant(timestamps.write(NEWEST))
 
 
 @pytest.mark.parametrize("largest", [60, 12, 2])

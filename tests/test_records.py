@@ -13,7 +13,7 @@ from tests.conftest import Output, catalog_of, sync
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_instantly.sandbox.behaviour import Timestamps
+    from tap_instantly.sandbox.store.switches import Timestamps
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_values_of_another_type(
     sandbox: Sandbox, field: str, sent: t.Any, expected: object
 ) -> None:
     """A value is converted where nothing is lost."""
-    sandbox.labels.add(1, **{field: sent})
+    sandbox.labels.add(**{field: sent})
     output = sync(sandbox)
     check_records_fit(output)
     value = output.records("lead_labels")[0][field]
@@ -110,7 +110,7 @@ def test_values_that_do_not_fit(
 ) -> None:
     """The stream stops in one line that leads to the value; its bookmark stays."""
     state = sync(sandbox).state
-    label = sandbox.labels.add(1, **{field: sent})[0]
+    label = sandbox.labels.add(**{field: sent})
     caplog.clear()
     output = sync(sandbox, state)
     assert output.records("lead_labels") == []
@@ -146,7 +146,7 @@ def test_a_record_without_its_key(
     sandbox: Sandbox, identity: object, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No target could tell it from others."""
-    sandbox.labels.add(1, id=identity)
+    sandbox.labels.add(id=identity)
     assert sync(sandbox).records("lead_labels") == []
     assert f"lead_labels: {words}" in caplog.text
 
@@ -154,8 +154,8 @@ def test_a_record_without_its_key(
 @pytest.mark.parametrize("created", [..., None])
 def test_a_record_without_its_date(sandbox: Sandbox, created: object) -> None:
     """Nobody can say whether it is new, so every run reads it."""
-    dated = sandbox.labels.add(3)
-    undated = sandbox.labels.add(1, timestamp_created=created)[0]
+    dated = sandbox.labels.add_many(3)
+    undated = sandbox.labels.add(timestamp_created=created)
     first = sync(sandbox, lookback_days=0)
     assert len(first.ids("lead_labels")) == 4
     assert first.bookmark("lead_labels") == dated[-1]["timestamp_created"]
@@ -165,7 +165,7 @@ def test_a_record_without_its_date(sandbox: Sandbox, created: object) -> None:
 
 def test_unknown_fields(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     """A field that the schema does not know is left out, with one warning a run."""
-    sandbox.labels.add(3, colour="green", owner={"id": 1})
+    sandbox.labels.add_many(3, colour="green", owner={"id": 1})
     output = sync(sandbox)
     check_records_fit(output)
     assert {"colour", "owner"}.isdisjoint(output.records("lead_labels")[0])
@@ -178,6 +178,6 @@ def test_unknown_fields(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> N
 
 def test_absent_keys_stay_absent(sandbox: Sandbox) -> None:
     """They are no nulls."""
-    sandbox.labels.add(1, description=..., use_with_ai=..., access_grants=...)
+    sandbox.labels.add(description=..., use_with_ai=..., access_grants=...)
     record = sync(sandbox).records("lead_labels")[0]
     assert {"description", "use_with_ai", "access_grants"}.isdisjoint(record)

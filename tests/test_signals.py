@@ -27,7 +27,7 @@ from tests.conftest import HEART_FILE, UNHURRIED, Output, sync
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_instantly.sandbox.server import Request
+    from tap_instantly.sandbox.http.server import Request
     from tests.conftest import Json
 
 TAP = str(Path(sys.executable).with_name("tap-instantly"))
@@ -177,7 +177,7 @@ def test_while_nobody_reads(signum: int, exit_code: int, description: str) -> No
     The last may be cut off if it is longer than what a pipe takes at once.
     """
     with Sandbox(labels=0, lists=0, strict=True) as sandbox:
-        sandbox.labels.add(2_000, description=description)
+        sandbox.labels.add_many(2_000, description=description)
         with started(sandbox) as process:
             wait_until_full(process)
             process.send_signal(signum)
@@ -284,7 +284,7 @@ def busy() -> Iterator[tuple[Sandbox, str]]:
     """Return a sandbox that has gained rows since a first run, and what that wrote."""
     with Sandbox(labels=350, lists=250, strict=True) as sandbox:
         first = sync(sandbox)
-        sandbox.lists.add(120)
+        sandbox.lists.add_many(120)
         yield sandbox, first.stdout
 
 

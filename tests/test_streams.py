@@ -17,9 +17,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from tap_instantly.api import rate_limit, retry
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.sandbox.logs import CANARY_HEADER
-from tap_instantly.sandbox.orders import CANARY_PASSWORD
-from tap_instantly.sandbox.workspace import CANARY_KEY
+from tap_instantly.sandbox.families.domain_orders import CANARY_PASSWORD
+from tap_instantly.sandbox.families.webhooks import CANARY_HEADER
+from tap_instantly.sandbox.families.workspace_admin import CANARY_KEY
 from tap_instantly.streams import STREAMS
 from tests.conftest import UNHURRIED, Json, Output, catalog_of, sync
 
@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_instantly.reading.substream import ParentStreamConfig
-    from tap_instantly.sandbox.server import Request
+    from tap_instantly.sandbox.http.server import Request
 
 PREFIX = "/api/v2"
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tap_instantly.sandbox.behaviour import CHOICES
-from tap_instantly.sandbox.sizes import Sizes
+from tap_instantly.sandbox.families.workspace import Sizes
+from tap_instantly.sandbox.store.switches import CHOICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from tap_instantly.sandbox.server import Sandbox
+    from tap_instantly.sandbox.http.server import Sandbox
 
 URL = "TAP_INSTANTLY_API_URL"
 KEY = "TAP_INSTANTLY_API_KEY"
@@ -32,6 +32,16 @@ _KEY_IN_DOTENV = re.compile(
 )
 
 F = TypeVar("F", bound="Callable[..., object]")
+_SWITCHES = {
+    "order": "The order of the rows.",
+    "cursor": "What the cursor names of the last row.",
+    "comparison": "Whether rows at the cursor come again (inclusive).",
+    "end": "The cursor of the last page that has rows.",
+    "encoding": "How cursors are written: a time with Z or +00:00, or with symbols "
+    "appended that need percent-encoding.",
+    "timestamps": "How rows write their time of creation.",
+}
+_IN_WORDS = {"labels": "lead labels", "lists": "lead lists"}
 _COUNT = click.IntRange(min=0)
 _AT_LEAST_ONE = click.IntRange(min=1)
 
@@ -39,14 +49,12 @@ _OPTIONS = (
     click.option(
         "--seed", type=int, default=1, help="What all data and the key follow from."
     ),
-    click.option("--labels", type=_COUNT, default=40, help="Number of lead labels."),
-    click.option("--lists", type=_COUNT, default=260, help="Number of lead lists."),
     *(
         click.option(
             f"--{size.name}",
             type=_COUNT,
             default=size.default,
-            help=f"Number of {size.name}.",
+            help=f"Number of {_IN_WORDS.get(size.name, size.name)}.",
         )
         for size in fields(Sizes)
     ),
@@ -56,42 +64,9 @@ _OPTIONS = (
         default=1,
         help="How many consecutive rows share one millisecond.",
     ),
-    click.option(
-        "--order",
-        type=click.Choice(CHOICES["order"]),
-        default="newest",
-        help="The order of the rows.",
-    ),
-    click.option(
-        "--cursor",
-        type=click.Choice(CHOICES["cursor"]),
-        default="timestamp",
-        help="What the cursor names of the last row.",
-    ),
-    click.option(
-        "--comparison",
-        type=click.Choice(CHOICES["comparison"]),
-        default="strict",
-        help="Whether rows at the cursor come again (inclusive).",
-    ),
-    click.option(
-        "--end",
-        type=click.Choice(CHOICES["end"]),
-        default="present",
-        help="The cursor of the last page that has rows.",
-    ),
-    click.option(
-        "--encoding",
-        type=click.Choice(CHOICES["encoding"]),
-        default="z",
-        help="How cursors are written: a time with Z or +00:00, or with symbols "
-        "appended that need percent-encoding.",
-    ),
-    click.option(
-        "--timestamps",
-        type=click.Choice(CHOICES["timestamps"]),
-        default="ms",
-        help="How rows write their time of creation.",
+    *(
+        click.option(f"--{name}", type=click.Choice(CHOICES[name]), help=text)
+        for name, text in _SWITCHES.items()
     ),
     click.option(
         "--short-pages",
@@ -143,8 +118,8 @@ def _options(command: F) -> F:
 def _started(*, faults: tuple[str, ...], **options: Any) -> Sandbox:
     """Start a sandbox, or say in one sentence what is in the way."""
     try:
-        from tap_instantly.sandbox.faults import Fault  # noqa: PLC0415 (slow)
-        from tap_instantly.sandbox.server import Sandbox  # noqa: PLC0415 (slow)
+        from tap_instantly.sandbox.http.faults import Fault  # noqa: PLC0415 (slow)
+        from tap_instantly.sandbox.http.server import Sandbox  # noqa: PLC0415 (slow)
     except ModuleNotFoundError as error:
         if error.name != "aiohttp":
             raise

@@ -71,7 +71,7 @@ def ids(rows: list[Row]) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def moment(text: str) -> datetime:
+def read_timestamp(text: str) -> datetime:
     """Read a time as written by Python 3.10's isoformat, or with Z."""
     head, _, tail = text.replace("Z", "+00:00").partition("+")
     seconds, _, fraction = head.partition(".")
@@ -91,3 +91,31 @@ def raw(sandbox: Sandbox, cursor: str) -> requests.Response:
 def statuses(sandbox: Sandbox, count: int) -> list[int]:
     """Return the statuses of some requests in a row."""
     return [get(sandbox, "/lead-labels").status_code for _ in range(count)]
+
+
+def post(sandbox: Sandbox, path: str, **body: object) -> requests.Response:
+    """Ask the sandbox with a JSON body."""
+    return requests.post(
+        sandbox.url + path,
+        json=body,
+        headers={"Authorization": f"Bearer {sandbox.key}"},
+        timeout=10,
+    )
+
+
+def answer(sandbox: Sandbox, path: str, **params: object) -> Any:
+    """Return what a good answer says."""
+    response = get(sandbox, path, **params)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def agents(sandbox: Sandbox, *types: int) -> list[str]:
+    """Return the ids of the agents of some types, oldest first."""
+    rows = walk(sandbox, "/ai-agents")
+    return [row["id"] for row in reversed(rows) if row["type"] in types]
+
+
+def total(rows: list[Row], field: str) -> int:
+    """Return the sum of a field."""
+    return sum(row[field] for row in rows)

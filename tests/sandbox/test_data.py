@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import base64
 import itertools
-import json
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
 
 from tap_instantly.sandbox import Sandbox
-from tests.sandbox.requesting import LABEL_KEYS, LIST_KEYS, get, ids, moment, page, walk
+from tap_instantly.sandbox.store.api import Call
+from tests.sandbox.requesting import (
+    LABEL_KEYS,
+    LIST_KEYS,
+    get,
+    ids,
+    page,
+    read_timestamp,
+    walk,
+)
 
 
 class TestData:
@@ -41,7 +49,7 @@ class TestData:
             assert set(row) <= LABEL_KEYS | optional
             assert None not in row.values()
             assert UUID(row["id"]).version == 7
-            made = moment(row["timestamp_created"]).timestamp()
+            made = read_timestamp(row["timestamp_created"]).timestamp()
             assert UUID(row["id"]).int >> 80 == round(made * 1000)
             assert not -4 <= row["interest_status"] <= 4
             assert isinstance(row["interest_status"], int)
@@ -66,7 +74,9 @@ class TestData:
             assert 0 < sum(key in row for row in rows) < len(rows)
 
     def test_times_are_irregular_and_recent(self) -> None:
-        times = [moment(row["timestamp_created"]) for row in Sandbox().lists.rows]
+        times = [
+            read_timestamp(row["timestamp_created"]) for row in Sandbox().lists.rows
+        ]
         gaps = {newer - older for newer, older in itertools.pairwise(times)}
         assert times == sorted(times, reverse=True)
         assert len(gaps) > 200
@@ -76,7 +86,7 @@ class TestData:
 
     def test_many_rows_stay_in_recent_years(self) -> None:
         labels = Sandbox(labels=100_000, order="oldest").labels
-        first = json.loads(labels.page({"limit": "1"}))["items"][0]
+        (first,) = labels.page(Call(query={"limit": ["1"]}))["items"]
         assert first["timestamp_created"] > "2022"
 
     def test_ties(self) -> None:
@@ -111,7 +121,7 @@ class TestDefaults:
 
     def test_a_cursor_need_not_be_the_time_of_a_row(self, sandbox: Sandbox) -> None:
         rows = sandbox.labels.rows
-        later = moment(rows[4]["timestamp_created"]) + timedelta(milliseconds=1)
+        later = read_timestamp(rows[4]["timestamp_created"]) + timedelta(milliseconds=1)
         body = page(sandbox, starting_after=later.isoformat(), limit=2)
         assert body["items"] == rows[4:6]
 
@@ -133,7 +143,7 @@ class TestDefaults:
     def test_an_empty_list(self) -> None:
         with Sandbox(labels=0) as empty:
             assert page(empty) == {"items": []}
-            (row,) = empty.labels.add(1)
+            row = empty.labels.add()
             assert walk(empty) == [row]
 
     @pytest.mark.parametrize("word", ["positive", "neutral", "negative"])
@@ -152,15 +162,15 @@ class TestDefaults:
         ]
 
     def test_search(self, sandbox: Sandbox) -> None:
-        sandbox.labels.add(1, label="Wants a Zeppelin")
-        sandbox.lists.add(2, name="Zeppelin pilots")
+        sandbox.labels.add(label="Wants a Zeppelin")
+        sandbox.lists.add_many(2, name="Zeppelin pilots")
         assert len(walk(sandbox, search="ZEPPELIN")) == 1
         assert len(walk(sandbox, "/lead-lists", search="zeppelin", limit=1)) == 2
         assert walk(sandbox, search="dirigible") == []
 
     def test_filters_know_the_last_page(self, sandbox: Sandbox) -> None:
         sandbox.end = "absent"
-        sandbox.labels.add(2, label="Zeppelin")
+        sandbox.labels.add_many(2, label="Zeppelin")
         assert "next_starting_after" in page(sandbox, search="zeppelin", limit=1)
         assert "next_starting_after" not in page(sandbox, search="zeppelin", limit=2)
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.sandbox.faults import Fault
+from tap_instantly.sandbox.http.faults import Fault
 from tests.sandbox.requesting import get, page, statuses
 
 

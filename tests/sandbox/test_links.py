@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_instantly.sandbox import Sandbox
-from tests.sandbox.requesting import moment
+from tests.sandbox.requesting import read_timestamp
 from tests.sandbox.served import ask
 
 if TYPE_CHECKING:
@@ -121,7 +121,9 @@ class TestLinks:
             else:
                 first = sent_in[row["thread_id"]]
                 assert first["lead_id"] == row["lead_id"]
-                assert moment(first["timestamp_email"]) < moment(row["timestamp_email"])
+                assert read_timestamp(first["timestamp_email"]) < read_timestamp(
+                    row["timestamp_email"]
+                )
                 assert row["subject"] == f"Re: {first['subject']}"
         assert Counter(row["ue_type"] for row in emails) == {1: 775, 2: 100, 3: 25}
 
@@ -151,13 +153,15 @@ class TestRows:
         ids = [row["id"] for row in emails]
         assert ids == sorted(ids, reverse=True)
         assert {identity[14] for identity in ids} == {"7"}
-        created = [moment(row["timestamp_created"]) for row in emails]
+        created = [read_timestamp(row["timestamp_created"]) for row in emails]
         assert created != sorted(created, reverse=True)
         sent = [row["timestamp_created"] for row in emails if row["ue_type"] == 1]
         assert len(sent) > 2 * len(set(sent))
         assert all(text.endswith(".000Z") for text in sent)
         for row in emails:
-            late = moment(row["timestamp_created"]) - moment(row["timestamp_email"])
+            late = read_timestamp(row["timestamp_created"]) - read_timestamp(
+                row["timestamp_email"]
+            )
             limit = 31 if row["ue_type"] == 2 else 0
             assert timedelta() <= late <= timedelta(seconds=limit)
             assert None not in row.values()

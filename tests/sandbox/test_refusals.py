@@ -115,7 +115,7 @@ class TestRequests:
 
     def test_rows_may_be_added_while_a_client_pages(self, sandbox: Sandbox) -> None:
         before = ids(sandbox.labels.rows)
-        sandbox.on_request = lambda _: sandbox.labels.add(1)
+        sandbox.on_request = lambda _: sandbox.labels.add()
         rows = ids(walk(sandbox, limit=100))
         assert len(sandbox.requests) == 4
         assert rows[1:] == before

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from tap_instantly.sandbox.behaviour import Order
+from tap_instantly.sandbox.store.switches import Order
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox import Sandbox
@@ -17,7 +17,7 @@ from tests.sandbox.requesting import ids, page, walk
 class TestRows:
     def test_added_rows_are_the_newest(self, sandbox: Sandbox) -> None:
         before = sandbox.labels.rows
-        added = sandbox.labels.add(5)
+        added = sandbox.labels.add_many(5)
         assert walk(sandbox) == [*added[::-1], *before]
         assert len({row["timestamp_created"] for row in added}) == 5
         numbers = {row["interest_status"] for row in sandbox.labels.rows}
@@ -27,15 +27,15 @@ class TestRows:
     def test_rows_change_in_every_order(self, sandbox: Sandbox, order: Order) -> None:
         sandbox.order = order
         before = walk(sandbox)
-        added = sandbox.labels.add(3, at="2026-10-01T00:00:00Z")
+        added = sandbox.labels.add_many(3, created="2026-10-01T00:00:00Z")
         assert sorted(ids(walk(sandbox))) == sorted(ids(before + added))
         for row in added:
             sandbox.labels.delete(row["id"])
         assert walk(sandbox) == before
 
     def test_added_at_one_instant(self, sandbox: Sandbox) -> None:
-        added = sandbox.labels.add(99, at="2026-03-01T00:00:00.000Z")
-        sandbox.lists.add(1, at=datetime(2026, 3, 1, tzinfo=timezone.utc))
+        added = sandbox.labels.add_many(99, created="2026-03-01T00:00:00.000Z")
+        sandbox.lists.add(created=datetime(2026, 3, 1, tzinfo=timezone.utc))
         same = "2026-03-01T00:00:00.000Z"
         for listing in (sandbox.labels, sandbox.lists):
             times = [row["timestamp_created"] for row in listing.rows]
@@ -45,7 +45,7 @@ class TestRows:
         assert len(set(ids(added))) == 99
 
     def test_added_with_other_values(self, sandbox: Sandbox) -> None:
-        (row,) = sandbox.labels.add(1, use_with_ai="yes", label=..., extra=None)
+        row = sandbox.labels.add(use_with_ai="yes", label=..., extra=None)
         assert row["use_with_ai"] == "yes"
         assert "label" not in row
         assert page(sandbox, limit=1)["items"] == [row]
@@ -53,7 +53,7 @@ class TestRows:
 
     def test_added_with_an_id(self, sandbox: Sandbox) -> None:
         chosen = "0190c3f4-1a2b-7c3d-8e4f-5a6b7c8d9e0f"
-        sandbox.labels.add(1, id=chosen)
+        sandbox.labels.add(id=chosen)
         sandbox.cursor = "id"
         assert page(sandbox, f"/lead-labels/{chosen}")["id"] == chosen
         assert page(sandbox, limit=1)["next_starting_after"] == chosen

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import itertools
 from datetime import timedelta
-from typing import get_args
+from typing import Any, get_args
 from urllib.parse import quote
 
 import pytest
 
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.sandbox.behaviour import CHOICES, Comparison, Cursor, Encoding, Order
+from tap_instantly.sandbox.store.api import Call
+from tap_instantly.sandbox.store.switches import (
+    CHOICES,
+    Comparison,
+    Cursor,
+    Encoding,
+    Order,
+)
 from tests.sandbox.requesting import (
     Row,
     get,
     ids,
-    moment,
     page,
     pages,
     raw,
+    read_timestamp,
     statuses,
     walk,
 )
@@ -51,7 +58,7 @@ class TestSwitches:
         assert 20 < rises < 80
 
     def test_one_listing_alone(self, sandbox: Sandbox) -> None:
-        sandbox.labels.order = "oldest"
+        sandbox.labels.behaviour.order = "oldest"
         assert walk(sandbox) == sandbox.labels.rows[::-1]
         assert walk(sandbox, "/lead-lists") == sandbox.lists.rows
 
@@ -74,14 +81,14 @@ class TestSwitches:
         rows = walk(sandbox)
         for milliseconds in (-1, 0, 1):
             apart = timedelta(milliseconds=milliseconds)
-            cursor = (moment(rows[41]["timestamp_created"]) + apart).isoformat()
+            cursor = (read_timestamp(rows[41]["timestamp_created"]) + apart).isoformat()
             assert page(sandbox, starting_after=cursor)["items"] == rows[42:52]
             sandbox.labels.delete(rows[milliseconds]["id"])
         sandbox.labels.delete(rows[41]["id"])
         assert page(sandbox, starting_after=cursor)["items"] == rows[42:52]
 
     def test_strict_timestamps_lose_ties_at_the_edge(self, sandbox: Sandbox) -> None:
-        tied = sandbox.labels.add(15, at="2026-11-01T00:00:00Z")
+        tied = sandbox.labels.add_many(15, created="2026-11-01T00:00:00Z")
         rest = sandbox.labels.rows[15:]
         assert len(tied) == 15
         assert ids(walk(sandbox, limit=10))[10:] == ids(rest)
@@ -106,7 +113,7 @@ class TestSwitches:
         assert body["next_starting_after"] == oldest["timestamp_created"]
 
     def test_inclusive_ties_all_come_again(self, sandbox: Sandbox) -> None:
-        tied = sandbox.labels.add(3, at="2026-11-01T00:00:00Z")
+        tied = sandbox.labels.add_many(3, created="2026-11-01T00:00:00Z")
         sandbox.comparison = "inclusive"
         body = page(sandbox, starting_after="2026-11-01T00:00:00.000Z")
         assert ids(body["items"][:3]) == ids(tied)[::-1]
@@ -150,8 +157,8 @@ class TestSwitches:
         assert raw(sandbox, text.replace(" ", "%20")).status_code == 400
 
     def test_timestamps_in_four_ways(self, sandbox: Sandbox) -> None:
-        sandbox.labels.add(4, at="2026-11-01T12:00:07.000Z")
-        sandbox.labels.add(4, at="2026-11-01T12:00:07.500Z")
+        sandbox.labels.add_many(4, created="2026-11-01T12:00:07.000Z")
+        sandbox.labels.add_many(4, created="2026-11-01T12:00:07.500Z")
         usual = sandbox.labels.rows
         sandbox.timestamps = "mixed"
         rows = walk(sandbox)
@@ -167,7 +174,7 @@ class TestSwitches:
             "2026-11-01T14:00:07.500+02:00",
         }
         for row, plain in zip(rows, usual, strict=True):
-            assert moment(row["timestamp_created"]) == moment(
+            assert read_timestamp(row["timestamp_created"]) == read_timestamp(
                 plain["timestamp_created"]
             )
         sandbox.timestamps = "ms"
@@ -213,8 +220,13 @@ class TestSwitches:
 
     @pytest.mark.parametrize("name", CHOICES)
     def test_a_value_that_does_not_exist(self, name: str) -> None:
+        switches: Any = {name: "sideways"}
         with pytest.raises(ValueError, match=name):
-            setattr(Sandbox(), name, "sideways")
+            Sandbox(**switches)
+        sandbox = Sandbox()
+        setattr(sandbox, name, "sideways")
+        with pytest.raises(ValueError, match=name):
+            sandbox.labels.page(Call())
 
     def test_a_switch_that_does_not_exist(self) -> None:
         with pytest.raises(TypeError, match="'ordr'"):

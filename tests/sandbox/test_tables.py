@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.sandbox.endpoints import Call
-from tap_instantly.sandbox.table import Cursor, Order, Table
+from tap_instantly.sandbox.store.api import Call
+from tap_instantly.sandbox.store.switches import TableCursor, TableOrder
+from tap_instantly.sandbox.store.tables import Table
 from tests.sandbox.served import ENDPOINTS, ask
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ LISTS = (
 )
 KINDS = [
     (cursor, order)
-    for cursor, order in itertools.product(get_args(Cursor), get_args(Order))
+    for cursor, order in itertools.product(get_args(TableCursor), get_args(TableOrder))
     if cursor == "id" or order in ("newest", "oldest")
 ]
 MADE = [
@@ -80,7 +81,9 @@ class TestPages:
 
     @pytest.mark.parametrize(("cursor", "order"), KINDS)
     @pytest.mark.parametrize("limit", [1, 5, 23, 24])
-    def test_of_every_kind(self, cursor: Cursor, order: Order, limit: int) -> None:
+    def test_of_every_kind(
+        self, cursor: TableCursor, order: TableOrder, limit: int
+    ) -> None:
         table = Table(MADE, cursor=cursor, order=order)
         assert turned(table, limit) == table.rows
         by_key = order.startswith("id")
@@ -98,14 +101,14 @@ class TestPages:
     )
     def test_end(self, end: Any, rest: Row) -> None:
         table = Table(MADE)
-        table.end = end
+        table.behaviour.end = end
         page = table.page(Call(body={"limit": 23}))
         assert page == {"items": table.rows, **rest}
         assert len(turned(table, 4)) == 23
 
     def test_inclusive(self) -> None:
         table = Table(MADE)
-        table.comparison = "inclusive"
+        table.behaviour.comparison = "inclusive"
         cursor = table.rows[4]["id"]
         page = table.page(Call(body={"starting_after": cursor, "limit": 3}))
         assert page["items"] == table.rows[4:7]
@@ -116,7 +119,7 @@ class TestPages:
             for number in range(9)
         ]
         assert len(turned(Table(rows, cursor="timestamp"), 5)) == 5
-        assert len(turned(Table(rows, cursor="composite"), 5)) == 9
+        assert len(turned(Table(rows, cursor="timestamp-and-id"), 5)) == 9
 
     def test_a_deleted_row_still_names_its_place(self) -> None:
         table = Table(MADE)
@@ -306,7 +309,8 @@ class TestChanges:
             table = sandbox.tables[stream]
             key = "email" if stream == "accounts" else "id"
             kept = [row[key] for row in table.rows]
-            odd: Row = table.add(**{"timestamp_created": None, key: ...})
+            fields: dict[str, Any] = {"timestamp_created": None, key: ...}
+            odd = table.add(**fields)
             assert key not in odd
             table.edit(kept[1], **{"timestamp_created": "soon", key: None})
             rows = listed(sandbox, stream, limit=5)

@@ -1,0 +1,1 @@
+"""What a workspace consists of: one module for each family of entities."""

@@ -1,0 +1,1 @@
+"""The server, and everything that may go wrong between it and a client."""

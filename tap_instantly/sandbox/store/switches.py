@@ -1,0 +1,100 @@
+"""How a list is read: what the real API does, and what it might do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Literal, get_args
+
+Order = Literal["newest", "oldest", "mixed"]
+Cursor = Literal["timestamp", "id"]
+Comparison = Literal["strict", "inclusive"]
+End = Literal["present", "absent", "null", "empty"]
+Encoding = Literal["z", "offset", "symbols"]
+Timestamps = Literal["ms", "mixed"]
+
+TableOrder = Literal["newest", "oldest", "id-desc", "id-asc"]
+TableCursor = Literal[
+    "id", "timestamp", "timestamp-and-id", "id-and-timestamp", "opaque"
+]
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "order": get_args(Order),
+    "cursor": get_args(Cursor),
+    "comparison": get_args(Comparison),
+    "end": get_args(End),
+    "encoding": get_args(Encoding),
+    "timestamps": get_args(Timestamps),
+}
+"""The values of each switch; a table of its own accord may do more."""
+
+_KNOWN = CHOICES | {
+    "order": (*CHOICES["order"], *get_args(TableOrder)),
+    "cursor": get_args(TableCursor),
+}
+
+
+@dataclass(eq=False)
+class Behaviour:
+    """How one list is read; every attribute may change between two requests."""
+
+    order: TableOrder | Order = "newest"
+    """By time of creation and then key, by key alone, or `mixed`: by a hash that has
+    nothing to do with either."""
+    cursor: TableCursor = "timestamp"
+    """What the cursor names of a page's last row: its time, its key, both with `&` or
+    `:` between them, or both in base64."""
+    comparison: Comparison = "strict"
+    """Whether rows at the cursor itself come again (`inclusive`) or not."""
+    end: End = "present"
+    """What the last page with rows carries for a cursor."""
+    encoding: Encoding = "z"
+    """How a cursor is written: a time with Z or with +00:00; `symbols` appends
+    characters to any cursor that do not survive without percent-encoding."""
+    timestamps: Timestamps = "ms"
+    """How rows write their time of creation: always alike, or in four ways by turns."""
+    short_pages: int | None = None
+    """Pages of 1 to `limit` rows; the number selects which random sizes."""
+
+    def __post_init__(self) -> None:
+        """Refuse a value that no list knows."""
+        for name, known in _KNOWN.items():
+            value = getattr(self, name)
+            if value not in known:
+                message = f"{name} is one of {', '.join(known)}, not {value!r}."
+                raise ValueError(message)
+
+
+@dataclass(eq=False)
+class Switches:
+    """What differs from what is documented; may change between two requests.
+
+    The switches of a list hold for all lists at once; None leaves each list to its own
+    behaviour. A table reads them whenever it answers, so setting one does nothing else.
+    """
+
+    order: Order | None = None
+    cursor: Cursor | None = None
+    comparison: Comparison | None = None
+    end: End | None = None
+    encoding: Encoding | None = None
+    timestamps: Timestamps | None = None
+    short_pages: int | None = None
+    ends_inclusive: bool = True
+    """Whether the day of an `end_date` without a time belongs to the window."""
+    bounds_inclusive: bool = True
+    """Whether e-mails exactly at a bound of `timestamp_created` are given."""
+    largest_answer: int = 1_000_000
+    """The most days of mailboxes that one answer holds before it is refused (413)."""
+
+    def applied_to(self, behaviour: Behaviour) -> Behaviour:
+        """Return a list's own behaviour with what is switched on for all lists.
+
+        Raises:
+            ValueError: If a switch has a value that no list knows.
+        """
+        values = {name: getattr(self, name) for name in _NAMES}
+        switched = {name: value for name, value in values.items() if value is not None}
+        return replace(behaviour, **switched)
+
+
+_NAMES = [field.name for field in fields(Behaviour)]

@@ -24,6 +24,7 @@ from singer_sdk.exceptions import (
 )
 from singer_sdk.singerlib import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
+from typing_extensions import override
 
 from tap_instantly.api.errors import describe_error, truncate
 from tap_instantly.api.redaction import redact_in_logs
@@ -33,11 +34,6 @@ from tap_instantly.settings import (
     validation_errors,
 )
 from tap_instantly.signals import UninterruptedWriter, end_in_time
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable

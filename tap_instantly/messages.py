@@ -9,11 +9,7 @@ import typing as t
 
 import msgspec
 from singer_sdk.contrib.msgspec import MsgSpecWriter, enc_hook, encoder
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
+from typing_extensions import override
 
 if t.TYPE_CHECKING:
     from singer_sdk.singerlib import Message

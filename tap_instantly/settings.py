@@ -11,7 +11,7 @@ from importlib import metadata
 from jsonschema import Draft7Validator, FormatChecker
 from singer_sdk import typing as th
 
-from tap_instantly.api.addresses import is_loopback, is_plain, keeps_secrets
+from tap_instantly.api.client import is_loopback, is_plain, keeps_secrets
 from tap_instantly.api.rate_limit import MAX_PER_MINUTE
 from tap_instantly.incremental import parse_timestamp
 

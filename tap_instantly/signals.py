@@ -5,16 +5,12 @@ from __future__ import annotations
 import functools
 import os
 import signal
-import sys
 import threading
 import time
 
-from tap_instantly.messages import LineWriter
+from typing_extensions import override
 
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
+from tap_instantly.messages import LineWriter
 
 LAST_SECONDS = 4.0
 """How long a run that is told to end may take to hand over its state."""

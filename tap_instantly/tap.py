@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import typing as t
 from functools import partial
 from graphlib import TopologicalSorter
+
+from typing_extensions import override
 
 from tap_instantly.api.client import Client
 from tap_instantly.api.errors import describe_attempt
@@ -17,11 +18,6 @@ from tap_instantly.reading.source import StreamSource
 from tap_instantly.settings import SETTINGS
 from tap_instantly.stats import SyncStats
 from tap_instantly.streams import STREAMS
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -122,8 +118,8 @@ class TapInstantly(CommandLineTap):
         all_streams = t.cast("Iterable[InstantlyStream]", self.streams.values())
         by_class = {type(stream): stream for stream in all_streams}
         keys: dict[type[InstantlyStream], ParentKeys] = {}
-        pending = list(streams)
-        wanted = set(pending)
+        written = set(streams)
+        pending, wanted = list(written), set(written)
         while pending:
             for parent in pending.pop().parent_streams():
                 if parent not in keys:
@@ -133,7 +129,9 @@ class TapInstantly(CommandLineTap):
                     pending.append(stream)
                     wanted.add(stream)
         return {
-            stream: StreamSource(stream, keys.get(type(stream)), keys)
+            stream: StreamSource(
+                stream, keys.get(type(stream)), keys, is_written=stream in written
+            )
             for stream in by_class.values()
             if stream in wanted
         }

@@ -204,7 +204,7 @@ def compare_answer(stream: InstantlyStream, answer: Fields) -> Iterator[str]:
     """Yield what a stream reads otherwise than is documented."""
     at = f".{stream.data_selector.field}" if stream.data_selector.field else ""
     rows = ROWS.get(stream.name, (at + "[]" * stream.data_selector.many,))
-    known = [*rows, CURSOR] if stream.data_selector.is_paged else rows
+    known = [*rows, CURSOR] if stream.data_selector.has_cursor else rows
     for place in known:
         if place not in answer:
             yield f"the answer has no `{place}`"

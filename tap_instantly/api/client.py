@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import logging
-import sys
+import re
 import typing as t
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
+from ipaddress import ip_address
 
 import backoff
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from singer_sdk.exceptions import FatalAPIError
+from typing_extensions import override
 
-from tap_instantly.api.addresses import is_loopback
 from tap_instantly.api.errors import api_error
 from tap_instantly.api.pages import Page
 from tap_instantly.api.rate_limit import PrioritySemaphore, RateLimiter
 from tap_instantly.api.retry import RETRIABLE, backoff_delays, is_broken_response
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,8 +38,41 @@ MAX_PAGE_BYTES = 16 * 2**20
 """Bytes beyond which a response is no page of a hundred rows. Parsed into Python
 objects it may take thirty times as much memory."""
 
+HIGHEST_PORT = 65535
+
 MIN_SECRET_LENGTH = 12
 """Characters of a key that do not occur in a response by chance."""
+
+
+URL = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?P<host>\[[0-9a-f:.]+\]|(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*)"
+    r"(?::(?P<port>\d{1,5}))?"
+    r"(?:/[\w.~%/-]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+"""An address without a user name, a query or a fragment."""
+
+
+def is_plain(url: str) -> bool:
+    """Tell whether a text is an address that leaves no doubt which host it names."""
+    match = URL.fullmatch(url)
+    return match is not None and int(match["port"] or 0) <= HIGHEST_PORT
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether an address is on this machine itself."""
+    match = URL.fullmatch(url)
+    host = match["host"].strip("[]").lower() if match else ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def keeps_secrets(url: str) -> bool:
+    """Tell whether nobody on the way to an address can read what is sent there."""
+    return url.lower().startswith("https://") or is_loopback(url)
 
 
 class BearerAuth(requests.auth.AuthBase):

@@ -25,13 +25,17 @@ class RecordSelector:
     Attributes:
         field: The field they are under; None if they are the response itself.
         many: Whether the field holds a list, rather than one record or null.
-        is_paged: Whether the endpoint is read page by page. The cursor of the next
-            page, if Instantly sends one, stands beside the records.
+        is_paged: Whether the endpoint is read page by page.
     """
 
     field: str | None = None
     many: bool = True
     is_paged: bool = False
+
+    @property
+    def has_cursor(self) -> bool:
+        """Whether a response names the cursor of the next page."""
+        return self.is_paged and self.field is not None
 
     def select(self, content: object) -> list[t.Any]:
         """Return the records, whatever they are.
@@ -121,8 +125,7 @@ class Page:
                 else "is no object"
             )
             raise MalformedPageError(msg)
-        has_cursor = selector.is_paged and isinstance(content, dict)
-        cursor = content.get("next_starting_after") if has_cursor else None
+        cursor = content.get("next_starting_after") if selector.has_cursor else None
         if not isinstance(cursor, str | None):
             msg = "has a `next_starting_after` that is no text"
             raise MalformedPageError(msg)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sys
 
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
+from typing_extensions import override
 
 PIECE = 8
 """Characters of the key that are replaced wherever they stand together."""

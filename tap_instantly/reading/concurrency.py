@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import sys
 import threading
 import typing as t
 from collections import deque
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
+from typing_extensions import override
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

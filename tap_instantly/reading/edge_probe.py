@@ -39,14 +39,7 @@ class EdgeProbe:
         *,
         has_short_pages: bool,
     ) -> None:
-        """Prepare to look.
-
-        Args:
-            fetch_page: Fetches a page.
-            has_new: Tells whether a page brings new rows.
-            order: The order of the rows so far.
-            has_short_pages: Whether pages have ended early before.
-        """
+        """Take what is known of the list so far."""
         self._fetch_page = fetch_page
         self._has_new = has_new
         self._order = order

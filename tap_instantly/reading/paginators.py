@@ -10,7 +10,7 @@ from tap_instantly.reading.keyed_page import PAGE_SIZE, CursorLoopError
 from tap_instantly.reading.sort_order import SortOrderObserver
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from datetime import datetime
 
     from tap_instantly.incremental import TimeWindow
@@ -29,20 +29,15 @@ class CursorPaginator:
     (12:00). The first page has a and b, and the cursor 12:01. The paginator asks for
     what comes after 12:01 and a millisecond, gets b and c, and hands on c alone. A
     strict server that is asked for what comes after 12:01 would begin with d.
+
+    Attributes:
+        unreachable: A timestamp that more rows share than the cursor can reach.
     """
 
-    def __init__(
-        self, fetch_page: FetchPage, on_unreachable: Callable[[datetime], None]
-    ) -> None:
-        """Begin before the first page.
-
-        Args:
-            fetch_page: Fetches a page.
-            on_unreachable: Called with a timestamp that more rows share than the
-                cursor can reach.
-        """
+    def __init__(self, fetch_page: FetchPage) -> None:
+        """Begin before the first page."""
+        self.unreachable: datetime | None = None
         self._fetch_page = fetch_page
-        self._on_unreachable = on_unreachable
         self._order = SortOrderObserver()
         self._previous: KeyedPage | None = None  # without its rows
         self._last_created: datetime | None = None
@@ -50,7 +45,6 @@ class CursorPaginator:
         self._seen: dict[Key, datetime | None] = {}
         self._first_keys: set[int] = set()
         self._has_short_pages = False
-        self._unreachable: datetime | None = None
 
     @staticmethod
     def page_params(cursor: str | None) -> dict[str, t.Any]:
@@ -142,9 +136,8 @@ class CursorPaginator:
                 has_short_pages=self._has_short_pages,
             )
             page = probe.find_page(cursor, self._edge)
-            if probe.is_cut and self._edge != self._unreachable:
-                self._unreachable = self._edge
-                self._on_unreachable(self._edge)
+            if probe.is_cut:
+                self.unreachable = self._edge
             return page
         page = self._fetch_page(cursor)
         if self._has_new(page):
@@ -163,17 +156,10 @@ class OffsetPaginator:
     """
 
     is_oldest_first = False
+    unreachable = None
 
-    def __init__(
-        self, fetch_page: FetchPage, on_unreachable: Callable[[datetime], None]
-    ) -> None:
-        """Begin before the first page.
-
-        Args:
-            fetch_page: Fetches a page.
-            on_unreachable: Never called: every offset can be reached.
-        """
-        del on_unreachable
+    def __init__(self, fetch_page: FetchPage) -> None:
+        """Begin before the first page."""
         self._fetch_page = fetch_page
         self._offset = 0
         self._full_pages: set[int] = set()

@@ -91,16 +91,5 @@ class Source(t.Protocol):
         """Yield the records of a partition; any thread may ask for it."""
 
 
-class FetchFactory(t.Protocol):
-    """Makes what fetches the pages of one partition."""
-
-    def __call__(
-        self, source: Source, priority: Priority, raise_if_cancelled: Callable[[], None]
-    ) -> Fetch:
-        """Return the function.
-
-        Args:
-            source: The stream that the pages are of.
-            priority: Which of the requests that wait is sent first.
-            raise_if_cancelled: Called before each attempt.
-        """
+FetchFactory = Callable[[Source, Priority, Callable[[], None]], Fetch]
+"""Makes what fetches a partition; the function that it takes raises if cancelled."""

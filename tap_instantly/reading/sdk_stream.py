@@ -16,6 +16,7 @@ from singer_sdk.singerlib.catalog import (
     REPLICATION_FULL_TABLE,
     REPLICATION_INCREMENTAL,
 )
+from typing_extensions import override
 
 from tap_instantly.api.errors import describe_error
 from tap_instantly.incremental import (
@@ -26,11 +27,6 @@ from tap_instantly.incremental import (
 )
 from tap_instantly.messages import LineWriter, encode_messages
 from tap_instantly.stats import SyncStats
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

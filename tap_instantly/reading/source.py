@@ -34,8 +34,7 @@ class StreamSource:
     windows of the run are dropped; the others are made to fit the schema; and they are
     encoded, unless the SDK is to map, flatten or cut them.
 
-    A stream that is not selected, but has selected children, is read only to list the
-    keys of its rows.
+    A stream that only its children need is read to list the keys of its rows.
     """
 
     def __init__(
@@ -43,14 +42,16 @@ class StreamSource:
         stream: InstantlyStream,
         own_keys: ParentKeys | None,
         parent_keys: ParentKeysByStream,
+        *,
+        is_written: bool,
     ) -> None:
         """Decide what the run reads, from the state at its beginning.
 
         Args:
             stream: The stream.
-            own_keys: Where its rows are listed for its children; None if no child is
-                selected.
+            own_keys: Where its rows are listed for its children, if it has any.
             parent_keys: The rows of its parent streams.
+            is_written: Whether its records are written.
         """
         self.name = stream.name
         self.is_rate_limited = stream.is_rate_limited
@@ -58,12 +59,10 @@ class StreamSource:
         self._stream = stream
         self._own_keys = own_keys
         self._parent_keys = parent_keys
-        self._scope = self._get_scope()
+        self._scope = self._get_scope() if is_written else None
 
     def _get_scope(self) -> SyncScope | None:
         """Return what is read of the stream; None if nothing but keys."""
-        if not self._stream.selected:
-            return None
         try:
             scope = self._stream.get_scope()
         except BookmarkError:  # the stream itself fails with it when its turn comes
@@ -108,9 +107,8 @@ class StreamSource:
             self._own_keys.finish(error)
 
     def _read(self, partition: Partition, fetch: Fetch) -> Iterator[RecordBatch]:
-        paginator = self._stream.paginator_class(
-            partial(self._fetch_page, partition, fetch), self._warn_unreachable
-        )
+        fetch_page = partial(self._fetch_page, partition, fetch)
+        paginator = self._stream.paginator_class(fetch_page)
         parts: list[Partition] = []
         try:
             while batch := self._read_batch(paginator, partition):
@@ -144,7 +142,10 @@ class StreamSource:
         self, paginator: Paginator, partition: Partition
     ) -> RecordBatch | None:
         """Return the records of the next page, or None at the end of the list."""
+        unreachable = paginator.unreachable
         page = paginator.read_page()
+        if paginator.unreachable not in {None, unreachable}:
+            self._warn_unreachable(paginator.unreachable)
         if page is None:
             return None
         if self._own_keys is not None:
@@ -225,10 +226,10 @@ class StreamSource:
             truncate(field)[1:-1],
         )
 
-    def _warn_unreachable(self, timestamp: datetime) -> None:
+    def _warn_unreachable(self, timestamp: datetime | None) -> None:
         self._stream.logger.warning(
-            "%s: rows may be missing at %s: more of them share that instant than "
+            "%s: rows may be missing at %s: more of them share that timestamp than "
             "Instantly's cursor can reach",
             self.name,
-            timestamp.isoformat(timespec="milliseconds"),
+            timestamp and timestamp.isoformat(timespec="milliseconds"),
         )

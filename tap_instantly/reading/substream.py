@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import typing as t
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from urllib.parse import quote
 
+from typing_extensions import override
+
 from tap_instantly.api.errors import TooLargeError
 from tap_instantly.incremental import DAY, TimeWindow, midnight
 from tap_instantly.reading.partition import Partition
 from tap_instantly.reading.stream import InstantlyStream
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

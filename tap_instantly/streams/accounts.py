@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import typing as t
 from dataclasses import replace
+
+from typing_extensions import override
 
 from tap_instantly.api.pages import ARRAY, OBJECT, get_map
 from tap_instantly.incremental import DatetimeFilter
 from tap_instantly.reading.stream import InstantlyStream
 from tap_instantly.reading.substream import ParentStreamConfig, SubstreamStream
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if t.TYPE_CHECKING:
     from tap_instantly.api.pages import Page

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import typing as t
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from singer_sdk.exceptions import SingerSDKError
+from typing_extensions import override
 
 from tap_instantly.api.pages import OBJECT
 from tap_instantly.incremental import parse_timestamp
@@ -15,11 +15,6 @@ from tap_instantly.reading.partition import Partition
 from tap_instantly.reading.stream import InstantlyStream
 from tap_instantly.reading.substream import ParentStreamConfig, SubstreamStream
 from tap_instantly.streams.campaigns import CampaignsStream
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

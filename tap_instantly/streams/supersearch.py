@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import typing as t
 from dataclasses import replace
+
+from typing_extensions import override
 
 from tap_instantly.api.pages import ARRAY, OBJECT, PAGED_ARRAY
 from tap_instantly.reading.paginators import OffsetPaginator
 from tap_instantly.reading.substream import ParentStreamConfig, SubstreamStream
 from tap_instantly.streams.campaigns import CampaignsStream
 from tap_instantly.streams.leads import LeadListsStream
-
-if sys.version_info >= (3, 12):
-    from typing import override
-else:
-    from typing_extensions import override
 
 if t.TYPE_CHECKING:
     from tap_instantly.api.pages import Page

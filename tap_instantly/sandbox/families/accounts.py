@@ -22,7 +22,6 @@ from tap_instantly.sandbox.store.draws import NEWEST, Draw
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
 MOST_DAYS = 31
 MOST_MAILBOXES = 200
 MOST_WARMED_UP = 100

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from tap_instantly.sandbox.families.workspace import Tables, Workspace
 
-
 _ASKED = ("Wants the price list", "Asks for a reference", "Which countries?")
 _GUIDED = {"tone": "friendly", "length": "concise"}
 _REPLY, _FOLLOW_UP, _NO_SHOW = 1, 2, 3

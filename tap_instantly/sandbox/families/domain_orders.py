@@ -14,7 +14,6 @@ from tap_instantly.sandbox.store.draws import NEWEST
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
 FURTHER_DOMAINS = 6
 """Domains that were ordered beside those of the workspace's mailboxes."""
 MAILBOXES_PER_DOMAIN = 3

@@ -15,7 +15,6 @@ from tap_instantly.sandbox.store.draws import NEWEST
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-
 API_KEYS = 5
 BLOCKED = 230
 GROUP_MEMBERS = 4

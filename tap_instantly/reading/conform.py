@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import typing as t
+from contextlib import suppress
 
 import msgspec
 from singer_sdk.exceptions import FatalSyncError
@@ -169,7 +170,8 @@ class RecordConformer:
             if field in self._unknown or len(self._unknown) >= MAX_UNKNOWN_FIELDS:
                 return
             self._unknown.add(field)
-            self._exact_rows = self._make_exact_rows()
+            with suppress(ValueError):  # a name that msgspec does not take
+                self._exact_rows = self._make_exact_rows()
         self._on_unknown(field)
 
     def _make_exact_rows(self) -> t.Any:  # noqa: ANN401 (a type)

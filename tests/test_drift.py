@@ -44,7 +44,7 @@ def documented(stream: InstantlyStream) -> Json:
         answer = {"type": "array", "items": row} if stream.data_selector.many else row
     if stream.data_selector.field:
         answer = having(**{stream.data_selector.field: answer})
-    if stream.data_selector.is_paged:
+    if stream.data_selector.is_paged and "properties" in answer:
         answer["properties"]["next_starting_after"] = {"type": "string"}
     operation: Json = {"responses": {"200": of_json(answer)}}
     if stream.http_method == "POST":

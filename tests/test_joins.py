@@ -23,7 +23,7 @@ from psycopg.types.numeric import FloatLoader
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.sandbox.families.email_plan import outcome
 from tap_instantly.tap import TapInstantly
-from tests.conftest import UNHURRIED, Json
+from tests.conftest import UNLIMITED, Json
 from tests.test_meltano import LEFT_BEHIND, REPOSITORY, needs_old_duckdb
 
 if t.TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Workspace:
         ours = {
             "TAP_INSTANTLY_API_KEY": self.sandbox.key,
             "TAP_INSTANTLY_API_URL": self.sandbox.url,
-            "TAP_INSTANTLY_MAX_REQUESTS_PER_MINUTE": str(UNHURRIED),
+            "TAP_INSTANTLY_MAX_REQUESTS_PER_MINUTE": str(UNLIMITED),
         }
         done = subprocess.run(
             [Path(sys.executable).with_name("meltano"), "run", "tap-instantly", loader],

@@ -42,7 +42,7 @@ from hypothesis.stateful import (
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.sandbox.store import timestamps
 from tap_instantly.tap import TapInstantly
-from tests.conftest import HEART, UNHURRIED, Json, captured, catalog_of
+from tests.conftest import DEFAULT_STREAMS, UNLIMITED, Json, captured, catalog_of
 from tests.target import Target, bookmark
 
 if t.TYPE_CHECKING:
@@ -292,9 +292,11 @@ class Machine(RuleBasedStateMachine):
             config["start_date"], config["end_date"] = map(timestamps.write, window)
         config["api_key"], config["api_url"] = self.sandbox.key, self.sandbox.url
         tap = ClockedTap(
-            config={"max_requests_per_minute": UNHURRIED, **config},
+            config={"max_requests_per_minute": UNLIMITED, **config},
             state=json.loads(json.dumps(state)),
-            catalog=catalog_of(*HEART, method="FULL_TABLE" if is_full else None),
+            catalog=catalog_of(
+                *DEFAULT_STREAMS, method="FULL_TABLE" if is_full else None
+            ),
         )
         last, is_gentle = end or (sys.maxsize, False)
         output = Output(tap, last if is_gentle else sys.maxsize)

@@ -22,7 +22,7 @@ from singer_sdk.singerlib import StateMessage
 
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.signals import UninterruptedWriter
-from tests.conftest import HEART_FILE, UNHURRIED, Output, sync
+from tests.conftest import CATALOG_FILE, UNLIMITED, Output, sync
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
     from tests.conftest import Json
 
 TAP = str(Path(sys.executable).with_name("tap-instantly"))
-COMMAND = [TAP, "--catalog", str(HEART_FILE)]
+COMMAND = [TAP, "--catalog", str(CATALOG_FILE)]
 STREAMS = ["lead_labels", "lead_lists"]
 IN_TIME = 7.0  # the five seconds that a run may take to end, and some for the machine
 EACH_SIGNAL = pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def started(
     env = os.environ | {
         "TAP_INSTANTLY_API_KEY": sandbox.key,
         "TAP_INSTANTLY_API_URL": sandbox.url,
-        "TAP_INSTANTLY_MAX_REQUESTS_PER_MINUTE": str(UNHURRIED),
+        "TAP_INSTANTLY_MAX_REQUESTS_PER_MINUTE": str(UNLIMITED),
     }
     pipe = subprocess.PIPE
     with subprocess.Popen(

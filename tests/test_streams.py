@@ -21,7 +21,7 @@ from tap_instantly.sandbox.families.domain_orders import CANARY_PASSWORD
 from tap_instantly.sandbox.families.webhooks import CANARY_HEADER
 from tap_instantly.sandbox.families.workspace_admin import CANARY_KEY
 from tap_instantly.streams import STREAMS
-from tests.conftest import UNHURRIED, Json, Output, catalog_of, sync
+from tests.conftest import UNLIMITED, Json, Output, catalog_of, sync
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,7 +226,7 @@ def unhurried() -> Iterator[None]:
     """Let e-mails come as fast as all else, and let no fault be passed over."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retry, "MAX_TOTAL_WAIT", 0.0)
-        patch.setitem(rate_limit.ENDPOINT_LIMITS, "/emails", UNHURRIED)
+        patch.setitem(rate_limit.ENDPOINT_LIMITS, "/emails", UNLIMITED)
         yield
 
 

@@ -12,7 +12,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.tap import TapInstantly
-from tests.conftest import HEART, UNHURRIED, Json, catalog_of, sync
+from tests.conftest import DEFAULT_STREAMS, UNLIMITED, Json, catalog_of, sync
 
 if t.TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
@@ -37,7 +37,7 @@ TestSdkSuite = get_tap_test_class(
     config={
         "api_key": SANDBOX.key,
         "api_url": SANDBOX.url,
-        "max_requests_per_minute": UNHURRIED,
+        "max_requests_per_minute": UNLIMITED,
     },
     suite_config=SuiteConfig(max_records_limit=None),
     catalog=catalog_of(),
@@ -89,7 +89,7 @@ def test_schema_is_open(stream: str, catalog: dict[str, Json]) -> None:
         assert ("null" in inner["type"]) == (name not in keys)
 
 
-@pytest.mark.parametrize("stream", HEART)
+@pytest.mark.parametrize("stream", DEFAULT_STREAMS)
 def test_keys_are_unique(stream: str) -> None:
     """The SDK's suite cannot see a key that comes twice."""
     keys = Counter(sync(SANDBOX).ids(stream))
@@ -109,7 +109,7 @@ def test_both_streams_in_one_run(tap: Command) -> None:
     output = tap(sandbox=SANDBOX)
     assert output.exit_code == 0
     kinds = Counter((m["type"], m.get("stream")) for m in output.messages)
-    for stream in HEART:
+    for stream in DEFAULT_STREAMS:
         assert kinds["SCHEMA", stream] == 1
         assert kinds["RECORD", stream] == 120
         assert output.bookmark(stream)

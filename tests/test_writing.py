@@ -24,7 +24,7 @@ from tap_instantly.reading.stream import InstantlyStream
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.streams import STREAMS
 from tap_instantly.tap import TapInstantly
-from tests.conftest import HEART, Json, Output, catalog_of, sync
+from tests.conftest import DEFAULT_STREAMS, Json, Output, catalog_of, sync
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,7 +188,7 @@ def test_a_field_that_is_new(caplog: pytest.LogCaptureFixture) -> None:
 
 def mapped(sandbox: Sandbox, **settings: t.Any) -> Output:
     """Run with something that only the SDK can do."""
-    return sync(sandbox, catalog=catalog_of(*HEART), **settings)
+    return sync(sandbox, catalog=catalog_of(*DEFAULT_STREAMS), **settings)
 
 
 def test_stream_maps(sandbox: Sandbox) -> None:

@@ -227,7 +227,7 @@ def test_flattening(sandbox: Sandbox) -> None:
 def test_flattening_of_every_stream(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No record is lost, although the SDK mistakes a schema's description for a field."""
+    """Each can be flattened, although the SDK mistakes a description for a field."""
     catalog = catalog_of(*(stream.name for stream in STREAMS))
     settings: Json = {"flattening_enabled": True, "flattening_max_depth": 2}
     flat = sync(sandbox, catalog=catalog, **settings)

@@ -1,4 +1,4 @@
-"""A model of a loader, for what a run leaves in a database."""
+"""A model of a loader, which shows what runs leave in a database."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 import typing as t
 
 import pytest
-from jsonschema import Draft7Validator, FormatChecker
 
 from tap_instantly.sandbox.store import timestamps
+from tests.schema_checks import RecordValidator
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,7 @@ def bookmark(state: Json, stream: str) -> int:
 
 
 class Target:
-    """A loader: it keeps one row a key, and the last STATE that has arrived."""
+    """A loader that keeps one row per key."""
 
     def __init__(self, streams: Iterable[str]) -> None:
         """Begin with an empty table for each stream."""
@@ -32,20 +32,16 @@ class Target:
         self.arrived: set[tuple[str, str]] = set()
 
     def load(self, text: str, state: Json) -> Json:
-        """Take what arrives of a run's output, and return the state after it."""
-        validators: dict[str, Draft7Validator] = {}
+        """Load what arrives of a run's output, and return the last state."""
+        validator = RecordValidator()
         self.arrived = set()
         for line in text.splitlines(keepends=True):
             if not line.endswith("\n"):
                 break
             message = json.loads(line, parse_constant=pytest.fail)
             stream = message.get("stream")
-            if message["type"] == "SCHEMA":
-                validators[stream] = Draft7Validator(
-                    message["schema"], format_checker=FormatChecker(["date-time"])
-                )
-            elif message["type"] == "RECORD":
-                validators[stream].validate(message["record"])
+            validator.check(message)
+            if message["type"] == "RECORD":
                 self._upsert(stream, message["record"], message.get("version", 0))
             elif message["type"] == "ACTIVATE_VERSION":
                 self._drop_older(stream, message["version"])

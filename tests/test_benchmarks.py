@@ -64,8 +64,8 @@ class Lines:
         return [m["record"] for m in found]
 
 
-def moments(rows: list[Json]) -> list[Json]:
-    """Return rows with their instants written alike."""
+def with_same_zone(rows: list[Json]) -> list[Json]:
+    """Return rows with all timestamps in the same format."""
     return [
         {
             name: value.replace("+00:00", "Z") if "timestamp" in name else value
@@ -90,7 +90,7 @@ def test_contenders_write_what_the_api_has(plan: Plan, stream: str) -> None:
             output = Lines()
             run = measure(command, feed=output)
             assert run.records == len(rows) == ROWS
-            assert moments(output.records(stream)) == moments(rows)
+            assert with_same_zone(output.records(stream)) == with_same_zone(rows)
         assert api.statuses().keys() == {200}
 
 

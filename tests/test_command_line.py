@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import typing as t
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 
 from tap_instantly.streams import STREAMS
-from tests.conftest import HEART, HEART_FILE, UNHURRIED
+from tests.conftest import (
+    CATALOG_FILE,
+    COMMAND,
+    DEFAULT_STREAMS,
+    clean_environment,
+    environment_for,
+)
 
 if t.TYPE_CHECKING:
+    from pathlib import Path
+
     from tap_instantly.sandbox import Sandbox
     from tests.conftest import Command, Json, Output
 
@@ -29,7 +35,7 @@ SETTINGS = {
     "emit_activate_version_messages": False,
 }
 
-NO_OBJECTS = {
+NOT_OBJECTS = {
     "empty": "",
     "not JSON": "api_key: made-up-canary",
     "cut off": '{"api_key": "made-up-canary"',
@@ -38,13 +44,13 @@ NO_OBJECTS = {
     "a text": '"made-up-canary"',
     "null": "null",
 }
-NO_STATES = {
+NOT_STATES = {
     "bookmarks null": '{"bookmarks": null}',
     "bookmarks an array": '{"bookmarks": []}',
     "a stream's bookmark null": '{"bookmarks": {"lead_labels": null}}',
     "a stream's bookmark a text": '{"bookmarks": {"lead_labels": "2026-01-31"}}',
 }
-NO_CATALOGS = {
+NOT_CATALOGS = {
     "streams null": '{"streams": null}',
     "a stream as a text": '{"streams": ["lead_labels"]}',
     "a stream without a name": '{"streams": [{"schema": {"properties": {}}}]}',
@@ -53,21 +59,20 @@ FILES = [
     pytest.param(option, text, id=f"{option}: {name}")
     for option, own in {
         "config": {},
-        "state": NO_STATES,
-        "catalog": NO_CATALOGS,
+        "state": NOT_STATES,
+        "catalog": NOT_CATALOGS,
     }.items()
-    for name, text in (NO_OBJECTS | own).items()
+    for name, text in (NOT_OBJECTS | own).items()
 ]
 
 
 def command(
     *arguments: str, cwd: Path, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the tap where it writes no messages, and with no API that it could ask."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith("TAP_")}
-    env["TAP_INSTANTLY_API_URL"] = "http://127.0.0.1:9"
+    """Run the tap in a mode that writes no messages, and without an API."""
+    env = clean_environment() | {"TAP_INSTANTLY_API_URL": "http://127.0.0.1:9"}
     return subprocess.run(
-        [Path(sys.executable).with_name("tap-instantly"), *arguments],
+        [COMMAND, *arguments],
         env=env | environment,
         cwd=cwd,
         capture_output=True,
@@ -80,7 +85,7 @@ def command(
 def check_refused(
     done: Output | subprocess.CompletedProcess[str], sandbox: Sandbox | None = None
 ) -> None:
-    """Expect neither a traceback nor a secret, and neither output nor a request."""
+    """Expect no traceback, no secret, no output and no request."""
     assert "Traceback" not in done.stderr
     assert "made-up-canary" not in done.stdout + done.stderr
     assert done.stdout == ""
@@ -92,7 +97,7 @@ def check_refused(
 def test_file_with_something_else(
     tap: Command, sandbox: Sandbox, option: str, text: str
 ) -> None:
-    """A file that does not hold what is asked for is refused in one sentence."""
+    """A file with other content than the option needs is refused in one sentence."""
     done = tap(sandbox=sandbox, **{option: text})
     check_refused(done, sandbox)
     assert done.exit_code == 1
@@ -102,7 +107,7 @@ def test_file_with_something_else(
 
 
 def test_array_of_settings(tap: Command, sandbox: Sandbox) -> None:
-    """Pairs in an array are no configuration, even if they could be read as one."""
+    """An array of pairs is not a configuration, although `dict` would take it."""
     pairs = json.dumps([["api_key", sandbox.key], ["api_url", sandbox.url]])
     done = tap(config=pairs)
     check_refused(done, sandbox)
@@ -112,7 +117,7 @@ def test_array_of_settings(tap: Command, sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("path", ["made-up.json", "."], ids=["missing", "a directory"])
 @pytest.mark.parametrize("option", ["config", "state", "catalog"])
 def test_file_that_cannot_be_read(tmp_path: Path, option: str, path: str) -> None:
-    """A file that is not there is reported in a sentence."""
+    """A missing file is reported in a sentence."""
     done = command(
         f"--{option}={path}", cwd=tmp_path, TAP_INSTANTLY_API_KEY="made-up-canary"
     )
@@ -125,7 +130,7 @@ def test_file_that_cannot_be_read(tmp_path: Path, option: str, path: str) -> Non
 
 @pytest.mark.parametrize("option", ["config", "state", "catalog"])
 def test_file_without_a_name(tmp_path: Path, option: str) -> None:
-    """An empty path, as from an unset shell variable, is refused in words."""
+    """An empty path, as from an unset shell variable, is refused in a sentence."""
     done = command(f"--{option}=", cwd=tmp_path, TAP_INSTANTLY_API_KEY="made-up-canary")
     check_refused(done)
     assert done.returncode in {1, 2}
@@ -144,9 +149,9 @@ def test_connection(tap: Command, sandbox: Sandbox) -> None:
     """With a good key, `--test` succeeds and reports no error."""
     done = tap("--test", sandbox=sandbox)
     assert done.exit_code == 0
-    asked = {request.path.removeprefix("/api/v2") for request in sandbox.requests}
+    requested = {request.path.removeprefix("/api/v2") for request in sandbox.requests}
     chosen = {stream.path for stream in STREAMS if stream.selected_by_default}
-    assert asked == chosen
+    assert requested == chosen
     assert "Traceback" not in done.stderr
 
 
@@ -161,7 +166,7 @@ def test_connection(tap: Command, sandbox: Sandbox) -> None:
 def test_connection_fails(
     tap: Command, sandbox: Sandbox, path: str, kind: int, words: str
 ) -> None:
-    """`--test` says in words why a stream cannot be read."""
+    """`--test` says why a stream cannot be read."""
     sandbox.fail(path, kind)
     done = tap("--test", sandbox=sandbox)
     assert done.exit_code == 1
@@ -202,7 +207,7 @@ def test_discover(tmp_path: Path) -> None:
     for stream in streams:
         properties = stream["schema"]["properties"]
         assert set(stream["key_properties"]) <= properties.keys()
-        if stream["tap_stream_id"] in HEART:
+        if stream["tap_stream_id"] in DEFAULT_STREAMS:
             assert stream["key_properties"] == ["id"]
             assert stream["replication_key"] == "timestamp_created"
             assert stream["replication_method"] == "INCREMENTAL"
@@ -228,7 +233,7 @@ def test_about(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["--discover", "--about", "--version", "--help"])
 def test_help_needs_no_settings(tmp_path: Path, mode: str) -> None:
-    """What only informs works whatever the settings are."""
+    """Modes that only inform work even with wrong settings."""
     done = command(mode, cwd=tmp_path, TAP_INSTANTLY_START_DATE="made-up")
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
@@ -239,7 +244,7 @@ def test_help_needs_no_settings(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("level", ["debug", "WARNING"])
 def test_log_level(tap: Command, sandbox: Sandbox, level: str) -> None:
-    """The log is as long as is asked for."""
+    """`--log-level` sets how much is logged."""
     done = tap("--log-level", level, sandbox=sandbox)
     assert done.exit_code == 0
     assert ("METRIC" in done.stderr) == (level == "debug")
@@ -255,8 +260,8 @@ def test_key_in_the_log(tap: Command, sandbox: Sandbox) -> None:
         assert not any(key[i : i + 8] in done.stderr for i in range(len(key) - 7))
 
 
-def test_catalog_with_a_schema_that_is_none(tap: Command, sandbox: Sandbox) -> None:
-    """It is the catalog's fault, and said to be."""
+def test_catalog_with_an_invalid_schema(tap: Command, sandbox: Sandbox) -> None:
+    """The message names the catalog as the cause."""
     for wrong in ("frob", 5, [5]):
         schema = {"properties": {"id": {"type": wrong}}}
         entry = {"tap_stream_id": "lead_labels", "schema": schema, "metadata": []}
@@ -279,12 +284,8 @@ assert {run() for _ in range(100)} == {first}
 
 
 def test_a_hundred_commands_in_one_process(sandbox: Sandbox) -> None:
-    """The command, too, leaves no thread behind."""
-    env = os.environ | {
-        "TAP_INSTANTLY_API_KEY": sandbox.key,
-        "TAP_INSTANTLY_API_URL": sandbox.url,
-        "TAP_INSTANTLY_MAX_REQUESTS_PER_MINUTE": str(UNHURRIED),
-    }
-    command = [sys.executable, "-c", A_HUNDRED_RUNS, str(HEART_FILE)]
+    """They leave no thread behind."""
+    command = [sys.executable, "-c", A_HUNDRED_RUNS, str(CATALOG_FILE)]
+    env = environment_for(sandbox)
     done = subprocess.run(command, env=env, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr

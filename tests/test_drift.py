@@ -1,4 +1,4 @@
-"""`python -m scripts.drift`, against documents that are made of the tap itself."""
+"""`python -m scripts.drift`, against documents made from the tap's own schemas."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ONE = "1 unexplained, 0 explained"
 
 
 def documented(stream: InstantlyStream) -> Json:
-    """Return what a document says of an endpoint that is just as the tap has it."""
+    """Return the OpenAPI operation of an endpoint, exactly as the tap has it."""
     row = {"type": "object", "properties": stream.schema["properties"]}
     names = {*dict(stream.params)}
     if stream.data_selector.is_paged:
@@ -39,9 +39,9 @@ def documented(stream: InstantlyStream) -> Json:
     if stream.name == "warmup_analytics":
         day = {"type": "object", "additionalProperties": row}
         days = {"type": "object", "additionalProperties": day}
-        answer = having(email_date_data=days, aggregate_data=day)
+        response = having(email_date_data=days, aggregate_data=day)
     else:
-        answer = {"type": "array", "items": row} if stream.data_selector.many else row
+        response = {"type": "array", "items": row} if stream.data_selector.many else row
     if stream.data_selector.field:
         answer = having(**{stream.data_selector.field: answer})
     if stream.data_selector.has_cursor:
@@ -60,7 +60,7 @@ def having(**properties: Json) -> Json:
 
 
 def of_json(schema: Json) -> Json:
-    """Return what a document says of a body."""
+    """Return the OpenAPI description of a JSON body."""
     return {"content": {"application/json": {"schema": schema}}}
 
 
@@ -85,7 +85,7 @@ DOCUMENT = json.dumps(
 
 @pytest.fixture
 def document() -> Json:
-    """Return a document that the tap agrees to."""
+    """Return a document from which the tap does not differ."""
     content: Json = json.loads(DOCUMENT)
     return content
 
@@ -96,15 +96,15 @@ def operation(document: Json, path: str) -> Json:
     return t.cast("Json", found)
 
 
-def answer(document: Json, path: str) -> Json:
-    """Return the schema of what a path answers."""
+def response_schema(document: Json, path: str) -> Json:
+    """Return the schema of a path's response."""
     body = operation(document, path)["responses"]["200"]["content"]
     return t.cast("Json", body["application/json"]["schema"])
 
 
 def labels(document: Json) -> Json:
     """Return the schema of a label."""
-    items = answer(document, "/lead-labels")["properties"]["items"]
+    items = response_schema(document, "/lead-labels")["properties"]["items"]
     return t.cast("Json", items["items"])
 
 
@@ -119,7 +119,7 @@ class Drift(t.Protocol):
 
 @pytest.fixture
 def drift(tmp_path: Path) -> Drift:
-    """Return a function that runs the command, with nothing explained unless told."""
+    """Return a function that runs the command, by default with nothing explained."""
 
     def run(
         source: Json | str, *options: str, explained: Json | None = None
@@ -144,20 +144,20 @@ def drift(tmp_path: Path) -> Drift:
 
 
 def check(done: subprocess.CompletedProcess[str], *lines: str) -> None:
-    """Expect some lines, and the exit code that goes with the last."""
+    """Expect these lines, and the exit code that belongs to the last one."""
     assert done.stderr == ""
     assert done.stdout.splitlines() == list(lines)
     assert done.returncode == (not lines[-1].startswith("0 "))
 
 
 def test_nothing_to_report(document: Json, drift: Drift) -> None:
-    """The document calls what its paths leave open as it likes."""
+    """The document may use other names for path parameters."""
     assert "/api/v2/campaigns/{campaign}/sending-status" in document["paths"]
     check(drift(document), NOTHING)
 
 
-def test_paths_without_the_beginning(document: Json, drift: Drift) -> None:
-    """The address of the API may already stand in `servers`."""
+def test_paths_without_their_prefix(document: Json, drift: Drift) -> None:
+    """`servers` may hold the prefix instead."""
     document["paths"] = {
         path.removeprefix("/api/v2"): item for path, item in document["paths"].items()
     }
@@ -168,23 +168,23 @@ def test_fields_that_the_tap_lacks(document: Json, drift: Drift) -> None:
     """Of a field with fields of its own, only the outermost is reported."""
     colour = having(name={"type": ["string", "null"]}, shades={"type": "array"})
     labels(document)["properties"]["colour"] = colour
-    campaigns = answer(document, "/campaigns")["properties"]["items"]["items"]
+    campaigns = response_schema(document, "/campaigns")["properties"]["items"]["items"]
     sequence = campaigns["properties"]["sequences"]["items"]
-    sequence["properties"]["made_at"] = {"type": "string", "format": "date-time"}
-    per_day = answer(document, "/accounts/warmup-analytics")["properties"]
+    sequence["properties"]["edited_at"] = {"type": "string", "format": "date-time"}
+    per_day = response_schema(document, "/accounts/warmup-analytics")["properties"]
     rows = per_day["email_date_data"]["additionalProperties"]["additionalProperties"]
     rows["properties"]["opened"] = {"type": "integer"}
     check(
         drift(document),
         "lead_labels: lacks `colour` (object)",
-        "campaigns: lacks `sequences[].made_at` (date-time)",
+        "campaigns: lacks `sequences[].edited_at` (date-time)",
         "warmup_analytics: lacks `opened` (integer)",
         "3 unexplained, 0 explained",
     )
 
 
-def test_field_that_is_gone(document: Json, drift: Drift) -> None:
-    """What the tap has and the document has not is reported."""
+def test_field_that_is_not_documented(document: Json, drift: Drift) -> None:
+    """A field that only the tap has is reported."""
     del labels(document)["properties"]["use_with_ai"]
     check(drift(document), "lead_labels: `use_with_ai` is not documented", ONE)
 
@@ -206,7 +206,7 @@ def test_field_that_is_gone(document: Json, drift: Drift) -> None:
 def test_type_that_differs(
     document: Json, drift: Drift, field: str, schema: Json, words: str
 ) -> None:
-    """Types are compared, and of the formats those of days and instants."""
+    """Types are compared, and the formats of dates and date-times."""
     labels(document)["properties"][field] = schema
     check(drift(document), f"lead_labels: `{field}` is documented as {words}", ONE)
 
@@ -236,7 +236,7 @@ def test_schema_in_other_words(document: Json, drift: Drift) -> None:
 
 
 def test_schema_that_holds_itself(document: Json, drift: Drift) -> None:
-    """It is followed once."""
+    """A recursive schema is followed once."""
     tree = having(twigs={"items": {"$ref": "#/components/schemas/Tree"}})
     document["components"]["schemas"]["Tree"] = tree
     labels(document)["properties"]["tree"] = {"$ref": "#/components/schemas/Tree"}
@@ -244,20 +244,20 @@ def test_schema_that_holds_itself(document: Json, drift: Drift) -> None:
 
 
 def test_endpoint_that_no_stream_reads(document: Json, drift: Drift) -> None:
-    """Every GET reads; a POST does if a stream uses it."""
+    """Every new GET is reported, but a new POST is not: it may not be for reading."""
     new = {"responses": {"200": of_json(having())}}
     document["paths"]["/api/v2/moods/{mood}"] = {"get": new, "post": new}
     check(drift(document), "GET /moods/{}: no stream reads it", ONE)
 
 
-def test_endpoint_that_is_gone(document: Json, drift: Drift) -> None:
-    """Its stream is reported, once."""
+def test_endpoint_that_is_not_documented(document: Json, drift: Drift) -> None:
+    """Its stream is reported once."""
     del document["paths"]["/api/v2/leads/list"]
     check(drift(document), "leads: POST /leads/list is not documented", ONE)
 
 
 def test_parameters(document: Json, drift: Drift) -> None:
-    """What is sent must be known, and what must be sent is sent."""
+    """Parameters that are unknown, or required and not sent, are reported."""
     emails = operation(document, "/emails")["parameters"]
     emails[:] = [p for p in emails if p["name"] != "min_timestamp_created"]
     emails.append({"name": "mood", "in": "query", "required": True})
@@ -273,11 +273,11 @@ def test_parameters(document: Json, drift: Drift) -> None:
     )
 
 
-def test_answer_of_another_shape(document: Json, drift: Drift) -> None:
-    """Rows that have moved are reported as such, and not field by field."""
-    properties = answer(document, "/lead-labels")["properties"]
+def test_response_of_another_form(document: Json, drift: Drift) -> None:
+    """Rows at another place are reported once, and not field by field."""
+    properties = response_schema(document, "/lead-labels")["properties"]
     properties["labels"] = properties.pop("items")
-    del answer(document, "/lead-lists")["properties"]["next_starting_after"]
+    del response_schema(document, "/lead-lists")["properties"]["next_starting_after"]
     check(
         drift(document),
         "lead_labels: the answer has no `.items[]`",
@@ -288,7 +288,7 @@ def test_answer_of_another_shape(document: Json, drift: Drift) -> None:
 
 
 def test_explanations(document: Json, drift: Drift) -> None:
-    """What is explained is shown on request; what explains nothing is reported."""
+    """Explained differences are only counted; outdated explanations are reported."""
     labels(document)["properties"]["colour"] = {"type": "string"}
     line = "lead_labels: lacks `colour` (string)"
     check(drift(document, explained={"Odd.": [line]}), "0 unexplained, 1 explained")
@@ -301,7 +301,7 @@ def test_explanations(document: Json, drift: Drift) -> None:
 
 
 def test_all(document: Json, drift: Drift, tmp_path: Path) -> None:
-    """`--all` gives the reasons."""
+    """`--all` shows the explained differences with their reasons."""
     labels(document)["properties"]["colour"] = {"type": "string"}
     line = "lead_labels: lacks `colour` (string)"
     reasons = tmp_path / "reasons.json"
@@ -311,7 +311,7 @@ def test_all(document: Json, drift: Drift, tmp_path: Path) -> None:
 
 
 def test_reviewed_list(document: Json, drift: Drift) -> None:
-    """It is read unless told otherwise, has reasons, and says nothing twice."""
+    """It is the default, each reason is a sentence, and no line stands there twice."""
     reasons = json.loads(EXPLAINED.read_text(encoding="utf-8"))
     lines = [line for lines in reasons.values() for line in lines]
     assert all(reason.endswith(".") for reason in reasons)
@@ -323,7 +323,7 @@ def test_reviewed_list(document: Json, drift: Drift) -> None:
     )
 
 
-NO_DOCUMENTS = {
+NOT_DOCUMENTS = {
     "empty": "",
     "YAML": "openapi: 3.1.0",
     "an array": "[]",
@@ -349,9 +349,9 @@ def check_unreadable(done: subprocess.CompletedProcess[str]) -> None:
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
-@pytest.mark.parametrize("text", NO_DOCUMENTS.values(), ids=NO_DOCUMENTS.keys())
+@pytest.mark.parametrize("text", NOT_DOCUMENTS.values(), ids=NOT_DOCUMENTS.keys())
 def test_no_document(drift: Drift, tmp_path: Path, text: str) -> None:
-    """A file with something else is no reason for a report."""
+    """A file that is not an OpenAPI document is refused."""
     file = tmp_path / "made-up.json"
     file.write_text(text, encoding="utf-8")
     check_unreadable(drift(str(file)))
@@ -359,7 +359,7 @@ def test_no_document(drift: Drift, tmp_path: Path, text: str) -> None:
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    """Return the address of a server that gives the files of the test."""
+    """Return the address of a server for the files of the test."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -385,8 +385,8 @@ def test_url(document: Json, drift: Drift, tmp_path: Path, url: str) -> None:
     check(drift(f"{url}/api.json"), NOTHING)
 
 
-def test_no_answer(drift: Drift, url: str) -> None:
-    """Neither a missing file nor a refusal is a document."""
+def test_document_that_cannot_be_had(drift: Drift, url: str) -> None:
+    """Missing files and failed downloads are reported."""
     check_unreadable(drift("made-up.json"))
     check_unreadable(drift(f"{url}/made-up.json"))
     check_unreadable(drift("http://127.0.0.1:9/made-up.json"))

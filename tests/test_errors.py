@@ -1,20 +1,23 @@
-"""What goes wrong between tap and API: said in words, and without loss."""
+"""Errors of the API: each is reported in a sentence, and no row is lost."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from tap_instantly.sandbox import Sandbox
-from tests.conftest import HEART_FILE, Output
+from tests.conftest import (
+    CATALOG_FILE,
+    COMMAND,
+    Output,
+    environment_for,
+    started,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,14 +27,13 @@ if t.TYPE_CHECKING:
 
 PATHS = {"lead_labels": "/lead-labels", "lead_lists": "/lead-lists"}
 OLD = "2020-01-01T00:00:00.000Z"
-COMMAND = Path(sys.executable).with_name("tap-instantly")
 REMEDY = re.compile(r"\b(change|check|correct|give|report|run|see|set|upgrade|use)\b")
 
 Case = tuple["int | Kind", bytes | None, str]
-"""A fault, the body of the answer, and a pattern that the message has to match."""
+"""A fault, the body of the response, and a pattern that the message must match."""
 Outcome = tuple[Output, Sandbox]
 
-ANSWERS: dict[str, Case] = {
+REFUSALS: dict[str, Case] = {
     "401": (401, None, r"401.*`api_key`"),
     "402": (402, None, r"402.*(plan|billing)"),
     "403 HTML": ("html403", None, r"403.*edge"),
@@ -63,14 +65,6 @@ def entry(value: str) -> Json:
     return {"replication_key": "timestamp_created", "replication_key_value": value}
 
 
-def environment(sandbox: Sandbox) -> dict[str, str]:
-    """Return the environment of a run."""
-    return os.environ | {
-        "TAP_INSTANTLY_API_KEY": sandbox.key,
-        "TAP_INSTANTLY_API_URL": sandbox.url,
-    }
-
-
 STATE = {"bookmarks": {stream: entry(OLD) for stream in PATHS}}
 
 
@@ -95,11 +89,11 @@ def check_failed(done: Output, sandbox: Sandbox, stream: str, pattern: str) -> N
     assert done.bookmark(other) == rows[0]["timestamp_created"]
 
 
-@pytest.mark.parametrize(("kind", "body", "pattern"), ANSWERS.values(), ids=ANSWERS)
-def test_answer(
+@pytest.mark.parametrize(("kind", "body", "pattern"), REFUSALS.values(), ids=REFUSALS)
+def test_refusal(
     tap: Command, sandbox: Sandbox, kind: int | Kind, body: bytes | None, pattern: str
 ) -> None:
-    """An answer that is no page stops its stream alone, in words."""
+    """A refused request stops only its own stream, with a sentence."""
     sandbox.fail("/lead-labels", kind, body=body)
     done = tap(sandbox=sandbox, state=STATE)
     check_failed(done, sandbox, "lead_labels", pattern)
@@ -108,7 +102,7 @@ def test_answer(
 
 @pytest.fixture(scope="module")
 def malformed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
-    """Return a run for each malformed page, all at once: they are tried repeatedly."""
+    """Return a run for each malformed page; they run side by side, since each waits."""
     state = tmp_path_factory.mktemp("malformed") / "state.json"
     state.write_text(json.dumps(STATE), encoding="utf-8")
 
@@ -116,8 +110,8 @@ def malformed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
         with Sandbox(labels=3, lists=2, strict=True) as sandbox:
             sandbox.fail("/lead-labels", case[0], body=case[1])
             done = subprocess.run(
-                [COMMAND, f"--state={state}", f"--catalog={HEART_FILE}"],
-                env=environment(sandbox),
+                [COMMAND, f"--state={state}", f"--catalog={CATALOG_FILE}"],
+                env=environment_for(sandbox),
                 capture_output=True,
                 text=True,
                 check=False,
@@ -131,7 +125,7 @@ def malformed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_malformed_page(malformed: dict[str, Outcome], name: str) -> None:
-    """So does a page that is none."""
+    """A malformed page stops only its own stream, with a sentence."""
     check_failed(*malformed[name], "lead_labels", MALFORMED[name][2])
 
 
@@ -151,7 +145,7 @@ def test_scope(
 
 @pytest.mark.parametrize("status", [302, 307, 308])
 def test_redirect(tap: Command, sandbox: Sandbox, status: int) -> None:
-    """A redirect is not followed, so that the key stays with the host it is for."""
+    """A redirect is not followed, so that no other host gets the key."""
     with Sandbox(seed=2, strict=True) as other:
         headers = {"Location": f"{other.url}/lead-labels"}
         sandbox.fail("/lead-labels", status, headers=headers)
@@ -161,8 +155,8 @@ def test_redirect(tap: Command, sandbox: Sandbox, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_key_in_the_answer(tap: Command, sandbox: Sandbox, status: int) -> None:
-    """Not even a key that the API repeats is logged, at any level."""
+def test_key_in_the_response(tap: Command, sandbox: Sandbox, status: int) -> None:
+    """A key that the API repeats is not logged at any level."""
     body = f'{{"message":"Bad key {sandbox.key}"}}'.encode()
     sandbox.fail("/lead-lists", status, body=body)
     done = tap(sandbox=sandbox, state=STATE, TAP_INSTANTLY_LOGLEVEL="debug")
@@ -171,7 +165,7 @@ def test_key_in_the_answer(tap: Command, sandbox: Sandbox, status: int) -> None:
 
 
 def test_wrong_key(tap: Command, sandbox: Sandbox) -> None:
-    """A key that Instantly does not know fails every stream, each in words."""
+    """With a key that Instantly does not know, each stream fails with a sentence."""
     config = {"api_key": "made-up-canary", "api_url": sandbox.url}
     done = tap(config=config, state=STATE, TAP_INSTANTLY_LOGLEVEL="debug")
     assert done.exit_code == 1
@@ -183,7 +177,7 @@ def test_wrong_key(tap: Command, sandbox: Sandbox) -> None:
 
 
 def test_failure_on_a_later_page(tap: Command) -> None:
-    """Rows that came before the failure are kept, the bookmark is not moved."""
+    """Rows from before the failure are written, and the bookmark does not move."""
     with Sandbox(labels=150, lists=5, strict=True) as sandbox:
         sandbox.fail("/lead-labels", 401, after=1)
         done = tap(sandbox=sandbox, state=STATE)
@@ -215,7 +209,7 @@ def test_full_table_fails(
 
 @pytest.mark.parametrize("kind", [429, 500, 503, "reset", "truncate"])
 def test_transient_fault(tap: Command, sandbox: Sandbox, kind: int | Kind) -> None:
-    """What passes by itself is tried again: the run is complete, each row once."""
+    """A transient fault is retried: the run brings each row once."""
     sandbox.fail("/lead-labels", kind, times=1)
     done = tap(sandbox=sandbox)
     assert done.exit_code == 0
@@ -231,19 +225,14 @@ def test_target_gone(taken: int) -> None:
     """A target that closes its input is reported without a traceback."""
     with (
         Sandbox(labels=3_000, lists=5, strict=True) as sandbox,
-        subprocess.Popen(
-            [COMMAND],
-            env=environment(sandbox),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as process,
+        started(sandbox) as process,
     ):
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.read(taken)
         process.stdout.close()
         stderr = process.stderr.read().decode()
-    assert process.returncode == 1
+        assert process.wait(60) == 1
     assert "Traceback" not in stderr
     assert "BrokenPipeError" not in stderr
     assert "target" in stderr

@@ -1,4 +1,4 @@
-"""Pacing and retries: what passes by itself is waited for, the rest ends in words."""
+"""Retries: after which faults, how often and how soon."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if t.TYPE_CHECKING:
 BROKEN = b"\x1f\x8b, but no more of gzip than that"
 GZIP = {"Content-Encoding": "gzip"}
 
-PASSING: list[t.Any] = [429, 500, 502, 503, 504, "reset", "truncate", "hang", "gzip"]
+TRANSIENT: list[t.Any] = [429, 500, 502, 503, 504, "reset", "truncate", "hang", "gzip"]
 MALFORMED: list[t.Any] = ["not-json", "no-items", "items-null", "not-object"]
 RETRY = re.compile(r"lead_labels: (HTTP \d{3}|\w+); try (\d+) follows in (\d+\.\d) s")
 
 
 class Clock:
-    """Time that passes only where the tap sleeps."""
+    """A clock that advances only when the tap sleeps."""
 
     def __init__(self) -> None:
-        """Begin."""
+        """Begin before any wait."""
         self.now = 1_000.0
         self.waits: list[float] = []
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass; the pacer's small steps are not counted as waits."""
+        """Let time pass; the rate limiter's short waits are not recorded."""
         self.now += seconds
         if seconds >= 0.5:
             self.waits.append(seconds)
@@ -46,21 +46,21 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Return a clock by which the tap's waits take no time."""
+    """Return the clock by which the tap waits, which takes no real time."""
     clock = Clock()
     monkeypatch.setattr(time, "sleep", clock.sleep)
     return clock
 
 
 @pytest.fixture
-def quick(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Return the clock, for a tap that gives up an answer at once."""
+def quick_clock(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Return the clock, for tests in which a response hangs."""
     monkeypatch.setattr(client, "READ_TIMEOUT", 0.2)
     return clock
 
 
-def strike(sandbox: Sandbox, kind: int | Kind | str, **options: t.Any) -> None:
-    """Let requests for labels go wrong; `gzip` is a body that cannot be unpacked."""
+def fail_labels(sandbox: Sandbox, kind: int | Kind | str, **options: t.Any) -> None:
+    """Let requests for labels fail; `gzip` is a body that cannot be decompressed."""
     if kind == "gzip":
         sandbox.fail("/lead-labels", headers=GZIP, body=BROKEN, **options)
     else:
@@ -68,14 +68,14 @@ def strike(sandbox: Sandbox, kind: int | Kind | str, **options: t.Any) -> None:
 
 
 def logged(caplog: pytest.LogCaptureFixture, level: str) -> list[str]:
-    """Return the tap's lines of one level; none may have a stack."""
+    """Return the tap's log lines of one level; none may have a traceback."""
     records = [r for r in caplog.records if r.name != "aiohttp.server"]
     assert not any(record.exc_info for record in records)
     return [r.getMessage() for r in records if r.levelname == level]
 
 
 def check_complete(sandbox: Sandbox, output: Output) -> None:
-    """Expect every row of both streams, each once."""
+    """Expect each row of both streams once."""
     for name, listing in (
         ("lead_labels", sandbox.labels),
         ("lead_lists", sandbox.lists),
@@ -84,40 +84,43 @@ def check_complete(sandbox: Sandbox, output: Output) -> None:
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
-@pytest.mark.parametrize("kind", PASSING)
-def test_what_passes_is_waited_for(
-    quick: Clock, caplog: pytest.LogCaptureFixture, kind: t.Any, after: int
+@pytest.mark.parametrize("kind", TRANSIENT)
+def test_transient_faults(
+    quick_clock: Clock, caplog: pytest.LogCaptureFixture, kind: t.Any, after: int
 ) -> None:
-    """Three faults in a row lose nothing, and repeat nothing, on any page."""
+    """Three faults in a row, on any page, neither lose nor repeat a row."""
     with Sandbox(labels=250, lists=3, strict=True) as sandbox:
-        strike(sandbox, kind, after=after, times=3)
+        fail_labels(sandbox, kind, after=after, times=3)
         check_complete(sandbox, sync(sandbox))
-    assert len(quick.waits) == 3
+    assert len(quick_clock.waits) == 3
     warnings = logged(caplog, "WARNING")
-    told = [m.groups() for m in map(RETRY.fullmatch, warnings) if m]
-    what = f"HTTP {kind}" if isinstance(kind, int) else told[0][0]
-    assert told == [
+    logged_retries = [m.groups() for m in map(RETRY.fullmatch, warnings) if m]
+    what = f"HTTP {kind}" if isinstance(kind, int) else logged_retries[0][0]
+    assert logged_retries == [
         (what, str(number), f"{wait:.1f}")
-        for number, wait in enumerate(quick.waits, start=2)
+        for number, wait in enumerate(quick_clock.waits, start=2)
     ]
 
 
-@pytest.mark.parametrize("kind", [*PASSING, "refused"])
-def test_five_minutes_of_patience(
-    sandbox: Sandbox, quick: Clock, caplog: pytest.LogCaptureFixture, kind: t.Any
+@pytest.mark.parametrize("kind", [*TRANSIENT, "refused"])
+def test_five_minutes_of_waits(
+    sandbox: Sandbox,
+    quick_clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    kind: t.Any,
 ) -> None:
-    """What does not pass is given up after about five minutes, in growing waits."""
+    """The waits grow, and end after about five minutes in all."""
     if kind == "refused":
         sandbox.stop()
         output = sync(sandbox, catalog=catalog_of("lead_labels"))
     else:
-        strike(sandbox, kind)
+        fail_labels(sandbox, kind)
         output = sync(sandbox)
         assert len(output.ids("lead_lists")) == 5
-    assert 270 <= sum(quick.waits) <= 390
-    assert 5 <= len(quick.waits) <= 20
-    assert max(quick.waits) <= 120
-    assert quick.waits[0] < 5
+    assert 270 <= sum(quick_clock.waits) <= 390
+    assert 5 <= len(quick_clock.waits) <= 20
+    assert max(quick_clock.waits) <= 120
+    assert quick_clock.waits[0] < 5
     assert output.ids("lead_labels") == []
     assert logged(caplog, "ERROR")[0].startswith("lead_labels: ")
 
@@ -125,7 +128,7 @@ def test_five_minutes_of_patience(
 def test_time_spent_in_timeouts_counts(
     clock: Clock, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that never answers is given up about as soon as one that refuses."""
+    """Timeouts count towards the five minutes as waits do."""
 
     def hang(*_: t.Any, **options: t.Any) -> t.NoReturn:
         assert options["timeout"][0] == 10.0
@@ -140,7 +143,7 @@ def test_time_spent_in_timeouts_counts(
 
 
 def test_timeouts(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten seconds to connect, sixty to read."""
+    """A request has ten seconds to connect, and sixty to read."""
     used: list[object] = []
     send = requests.adapters.HTTPAdapter.send
 
@@ -154,7 +157,7 @@ def test_timeouts(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_jitter(sandbox: Sandbox, clock: Clock) -> None:
-    """Two taps that fail together do not come back together."""
+    """Two taps that fail at the same time do not retry at the same time."""
     sandbox.fail("/lead-labels", 503)
     sync(sandbox)
     first, clock.waits = clock.waits, []
@@ -171,7 +174,7 @@ def test_malformed_page(
     kind: Kind,
     before: int,
 ) -> None:
-    """Three more tries within fifteen seconds, also after faults of other kinds."""
+    """A malformed page is retried three times, also after faults of other kinds."""
     sandbox.fail("/lead-labels", 503, times=before)
     sandbox.fail("/lead-labels", kind)
     sync(sandbox)
@@ -181,8 +184,8 @@ def test_malformed_page(
 
 
 @pytest.mark.parametrize("kind", MALFORMED)
-def test_malformed_page_that_passes(sandbox: Sandbox, kind: Kind) -> None:
-    """Three of them in a row are outlived."""
+def test_malformed_pages_in_a_row(sandbox: Sandbox, kind: Kind) -> None:
+    """The run survives three of them."""
     sandbox.fail("/lead-labels", kind, times=3)
     check_complete(sandbox, sync(sandbox))
 
@@ -198,14 +201,14 @@ def test_malformed_page_that_passes(sandbox: Sandbox, kind: Kind) -> None:
         (413, "too much"),
     ],
 )
-def test_at_once(
+def test_permanent_faults(
     sandbox: Sandbox,
     clock: Clock,
     caplog: pytest.LogCaptureFixture,
     status: int,
     words: str,
 ) -> None:
-    """What will not pass is not tried again."""
+    """A permanent fault is not retried."""
     sandbox.fail("/lead-labels", status)
     output = sync(sandbox)
     assert clock.waits == []
@@ -215,8 +218,8 @@ def test_at_once(
     assert re.match(rf"lead_labels: HTTP {status} .*{words}", error)
 
 
-def test_spent_minute(clock: Clock) -> None:
-    """A quota of five requests a minute is outlived, again and again."""
+def test_exhausted_quota(clock: Clock) -> None:
+    """The run waits for a quota of five requests a minute, again and again."""
     limits: t.Any = {"requests_per_minute": 5, "clock": lambda: clock.now}
     with Sandbox(labels=1_500, lists=3, strict=True, **limits) as sandbox:
         check_complete(sandbox, sync(sandbox))
@@ -224,7 +227,7 @@ def test_spent_minute(clock: Clock) -> None:
 
 
 def http_date(offset: timedelta) -> str:
-    """Return a date so far from now, as HTTP writes it."""
+    """Return the date at this distance from now, as HTTP writes it."""
     return format_datetime(datetime.now(timezone.utc) + offset, usegmt=True)
 
 
@@ -255,7 +258,7 @@ def test_retry_after(
     header: str | timedelta,
     wait: tuple[float, float],
 ) -> None:
-    """The server's wish is honoured up to ten minutes, unless it makes no sense."""
+    """A sensible `Retry-After` is honoured, up to ten minutes."""
     text = http_date(header) if isinstance(header, timedelta) else header
     headers = {"Retry-After": text}
     sandbox.fail("/lead-labels", status, times=1, headers=headers)
@@ -264,14 +267,14 @@ def test_retry_after(
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Asia/Tokyo"])
-def test_retry_after_in_old_spelling(
+def test_retry_after_in_the_format_of_asctime(
     monkeypatch: pytest.MonkeyPatch, zone: str
 ) -> None:
-    """The date of ANSI C names no zone and is in GMT, wherever the tap runs."""
+    """That date has no zone; it is in GMT, wherever the tap runs."""
     monkeypatch.setenv("TZ", zone)
     time.tzset()
-    moment = datetime.now(timezone.utc) + timedelta(seconds=120)
-    headers = {"Retry-After": moment.strftime("%a %b %d %H:%M:%S %Y")}
+    timestamp = datetime.now(timezone.utc) + timedelta(seconds=120)
+    headers = {"Retry-After": timestamp.strftime("%a %b %d %H:%M:%S %Y")}
     error = t.cast(
         "Exception", SimpleNamespace(response=SimpleNamespace(headers=headers))
     )
@@ -283,7 +286,7 @@ def test_retry_after_in_old_spelling(
 
 
 def test_summary(tap: Command) -> None:
-    """One stream fails, the other ends; a line each says what was done."""
+    """The log ends with a line a stream, whether it failed or not."""
     with Sandbox(labels=150, lists=5, strict=True) as sandbox:
         sandbox.fail("/lead-labels", 401, after=1)
         done = tap(sandbox=sandbox)

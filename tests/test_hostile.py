@@ -1,4 +1,4 @@
-"""Whatever is answered: right rows, or a sentence; in bounds, and without the key."""
+"""Arbitrary responses: valid rows or a sentence, within bounds, and never the key."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ import typing as t
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft7Validator, FormatChecker
 
 from tap_instantly.tap import TapInstantly
-from tests.conftest import HEART, UNHURRIED, Output, captured, catalog_of
+from tests.conftest import (
+    DEFAULT_STREAMS,
+    UNLIMITED,
+    Output,
+    captured,
+    catalog_of,
+)
+from tests.schema_checks import check_records
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +31,7 @@ if t.TYPE_CHECKING:
 
 KEY = "MaDe0Up1CaNaRy2fOr3tEsTs4OnLy5=="
 PARTS = [KEY[i : i + 8] for i in range(len(KEY) - 7)]
-MOST_REQUESTS = 2_000
+MAX_REQUESTS = 2_000
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
 fuzz = settings(
@@ -38,24 +44,24 @@ fuzz = settings(
 
 
 class Server(socketserver.ThreadingTCPServer):
-    """Answers each connection with the next of its answers, to the byte."""
+    """Sends the next of its responses, byte for byte, on each connection."""
 
     allow_reuse_address = daemon_threads = True
-    answers: t.ClassVar[list[bytes]] = []
+    responses: t.ClassVar[list[bytes]] = []
     requests: t.ClassVar[list[bytes]] = []
 
 
 class Connection(socketserver.StreamRequestHandler):
-    """One request; after far too many the server refuses, so that the test ends."""
+    """Handles one request; after far too many it refuses, so that the test ends."""
 
     def handle(self) -> None:
-        """Answer and close."""
+        """Respond, and close."""
         lines = list(iter(self.rfile.readline, b"\r\n"))
         number = len(Server.requests)
         Server.requests.append(b"".join(lines))
-        answer = Server.answers[number % len(Server.answers)]
+        response = Server.responses[number % len(Server.responses)]
         with contextlib.suppress(OSError):
-            self.wfile.write(http(b"", 401) if number > MOST_REQUESTS else answer)
+            self.wfile.write(http(b"", 401) if number > MAX_REQUESTS else response)
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +74,20 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Let no wait take time, and log everything."""
+def no_sleep(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Let waits take no time, and log everything."""
     caplog.set_level("DEBUG")
     monkeypatch.setattr(time, "sleep", lambda _: None)
 
 
 def http(body: bytes, status: int = 200, headers: bytes = b"") -> bytes:
-    """Return an answer."""
+    """Return a response."""
     length = b"Content-Length: %d\r\n" % len(body)
     return b"HTTP/1.1 %d Made up\r\n%s%s\r\n%s" % (status, headers, length, body)
 
 
 def page(items: object, cursor: object = None) -> bytes:
-    """Return an answer that has at least the outline of a page."""
+    """Return a response with the outline of a page."""
     return http(json.dumps({"items": items, "next_starting_after": cursor}).encode())
 
 
@@ -91,17 +97,17 @@ def row(**fields: object) -> Json:
 
 
 def check_survived(
-    url: str, caplog: pytest.LogCaptureFixture, answers: list[bytes]
+    url: str, caplog: pytest.LogCaptureFixture, responses: list[bytes]
 ) -> dict[str, str | None]:
-    """Run the tap against these answers, and return each stream's failure."""
-    Server.answers, Server.requests = answers, []
+    """Run the tap against these responses, and return each stream's failure."""
+    Server.responses, Server.requests = responses, []
     caplog.clear()
-    config = {"api_key": KEY, "api_url": url, "max_requests_per_minute": UNHURRIED}
+    config = {"api_key": KEY, "api_url": url, "max_requests_per_minute": UNLIMITED}
     with captured() as stdout:
-        tap = TapInstantly(config=config, catalog=catalog_of(*HEART))
+        tap = TapInstantly(config=config, catalog=catalog_of(*DEFAULT_STREAMS))
         tap.sync_all()
-    assert len(Server.requests) < MOST_REQUESTS
-    check_records(Output(stdout.getvalue().decode()))
+    assert len(Server.requests) < MAX_REQUESTS
+    check_records(Output(stdout.getvalue().decode()).messages)
     for name, stats in tap.stats.items():
         assert "unexpected" not in (stats.failure or ""), stats.failure
         done = tap.state["bookmarks"].get(name, {}).get("replication_key_value")
@@ -111,28 +117,17 @@ def check_survived(
         if record.levelname != "DEBUG":
             assert "\n" not in record.getMessage()
             assert len(record.getMessage()) < 1_000
-    told = stdout.getvalue().decode() + caplog.text
-    assert not [part for part in PARTS if part in told]
+    written = stdout.getvalue().decode() + caplog.text
+    assert not [part for part in PARTS if part in written]
     return {name: stats.failure for name, stats in tap.stats.items()}
-
-
-def check_records(output: Output) -> None:
-    """Validate each RECORD with the SCHEMA before it, formats included."""
-    checker = FormatChecker()
-    validators = {
-        m["stream"]: Draft7Validator(m["schema"], format_checker=checker)
-        for m in output.of("SCHEMA")
-    }
-    for message in output.of("RECORD"):
-        validators[message["stream"]].validate(message["record"])
 
 
 texts = st.one_of(
     st.text(st.characters(codec=None), max_size=20),
     st.sampled_from(["", "\ud800", "\0", "a\nb", "9" * 400, "[" * 3_000, "1e999"]),
 )
-moments = st.one_of(
-    st.datetimes().map(lambda moment: f"{moment.isoformat()}Z"),
+datetimes = st.one_of(
+    st.datetimes().map(lambda timestamp: f"{timestamp.isoformat()}Z"),
     st.sampled_from(
         [
             "0001-01-01T00:00:00+23:59",
@@ -152,7 +147,7 @@ scalars = st.one_of(
     st.just(10**400),
     st.floats(),
     texts,
-    moments,
+    datetimes,
 )
 values = st.recursive(
     scalars,
@@ -163,14 +158,14 @@ values = st.recursive(
 )
 FIELDS = ["label", "interest_status", "use_with_ai", "access_grants", "name", "colour"]
 rows = st.builds(
-    lambda identity, moment, others: row(
-        id=identity, timestamp_created=moment, **others
+    lambda identity, timestamp, others: row(
+        id=identity, timestamp_created=timestamp, **others
     ),
     st.sampled_from("abcdef") | values,
-    moments | values,
+    datetimes | values,
     st.dictionaries(st.sampled_from(FIELDS), values, max_size=3),
 )
-cursors = st.none() | st.sampled_from("abc") | moments | texts
+cursors = st.none() | st.sampled_from("abc") | datetimes | texts
 pages = st.builds(page, st.lists(rows, max_size=4) | values, cursors | values)
 header_bytes = st.binary(max_size=30) | st.sampled_from(
     [
@@ -192,7 +187,7 @@ statuses = st.sampled_from([200, 200, 204, 301, 302, 304, 308, 403, 418, 429, 50
 bodies = st.binary(max_size=60) | st.sampled_from(
     [b"-5\r\nx", b"-1\r\nx", b"5\r\nhello\r\n0\r\n\r\n", b'{"items":[]}', b"[" * 10**5]
 )
-ANY_ANSWER = st.one_of(
+ANY_RESPONSE = st.one_of(
     pages,
     st.binary(max_size=200),
     st.builds(http, bodies, statuses, st.lists(header_bytes, max_size=3).map(b"".join)),
@@ -200,28 +195,30 @@ ANY_ANSWER = st.one_of(
 
 
 @fuzz
-@given(answer=ANY_ANSWER)
-def test_any_answer(url: str, caplog: pytest.LogCaptureFixture, answer: bytes) -> None:
-    """Arbitrary bytes, statuses, headers and bodies."""
-    check_survived(url, caplog, [answer])
-
-
-@fuzz
-@given(answers=st.lists(pages, min_size=1, max_size=6))
-def test_any_pages(
-    url: str, caplog: pytest.LogCaptureFixture, answers: list[bytes]
+@given(response=ANY_RESPONSE)
+def test_any_response(
+    url: str, caplog: pytest.LogCaptureFixture, response: bytes
 ) -> None:
-    """Values of every type in every field; cursors that lead in circles."""
-    check_survived(url, caplog, answers)
+    """Arbitrary bytes, statuses, headers and bodies."""
+    check_survived(url, caplog, [response])
 
 
 @fuzz
-@given(answers=st.lists(ANY_ANSWER, min_size=2, max_size=5))
-def test_any_answers(
-    url: str, caplog: pytest.LogCaptureFixture, answers: list[bytes]
+@given(responses=st.lists(pages, min_size=1, max_size=6))
+def test_any_pages(
+    url: str, caplog: pytest.LogCaptureFixture, responses: list[bytes]
+) -> None:
+    """Values of every type in every field, and cursors that lead in circles."""
+    check_survived(url, caplog, responses)
+
+
+@fuzz
+@given(responses=st.lists(ANY_RESPONSE, min_size=2, max_size=5))
+def test_any_responses(
+    url: str, caplog: pytest.LogCaptureFixture, responses: list[bytes]
 ) -> None:
     """Faults of every kind in a row."""
-    check_survived(url, caplog, answers)
+    check_survived(url, caplog, responses)
 
 
 @pytest.mark.parametrize("status", [200, 400, 403, 429, 500])
@@ -239,25 +236,25 @@ def test_any_answers(
 def test_key_that_comes_back(
     url: str, caplog: pytest.LogCaptureFixture, fields: Json, status: int
 ) -> None:
-    """An answer that repeats the key passes it on to nobody."""
+    """If the response repeats the key, the key is neither written nor logged."""
     body = json.dumps({"items": [row() | fields], "next_starting_after": KEY})
     check_survived(url, caplog, [http(body.encode(), status)])
 
 
 def test_key_as_cursor(url: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Not even as the cursor of a list that does not go on."""
+    """Nor is it in the message about a cursor that leads to nothing new."""
     same = page([row(), row(id="2")], KEY)
     assert check_survived(url, caplog, [same])["lead_labels"]
 
 
 def test_cursors_that_never_end(url: str, caplog: pytest.LogCaptureFixture) -> None:
-    """The same rows with ever new cursors are no list."""
+    """The same rows with ever new cursors are a failure, not an endless list."""
     again = [page([row(), row(id="2")], f"cursor {n}") for n in range(100)]
     failures = check_survived(url, caplog, again)
     assert "does not end" in str(failures["lead_labels"])
 
 
-def test_unknown_fields_are_not_told_without_end(
+def test_warnings_about_unknown_fields_are_limited(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A record with ten thousand fields does not fill the log."""
@@ -266,8 +263,8 @@ def test_unknown_fields_are_not_told_without_end(
 
 
 CASES = {
-    "redirect to no address": http(b"", 302, b"Location: http://[\r\n"),
-    "redirect in no encoding": http(b"", 301, b"Location: /\xff\r\n"),
+    "redirect to an invalid address": http(b"", 302, b"Location: http://[\r\n"),
+    "redirect in an unknown encoding": http(b"", 301, b"Location: /\xff\r\n"),
     "redirect elsewhere": http(b"", 308, b"Location: http://example.com/\r\n"),
     "header without a colon": http(b'{"items":[]}', 200, b"Nonsense\r\nX: y\r\n"),
     "header without a name": http(b'{"items":[]}', 200, b": nothing\r\n"),
@@ -277,14 +274,16 @@ CASES = {
     "huge text": page([row(label="x" * 2**24)]),
     "huge page": page([row(id=str(n)) for n in range(50_000)]),
     "huge number": page([row(label=10**4_000)]),
-    "redirect without end": (b"HTTP/1.1 302 F\r\nLocation: /x\r\n\r\n" + b"x" * 2**28),
+    "redirect with an endless body": (
+        b"HTTP/1.1 302 F\r\nLocation: /x\r\n\r\n" + b"x" * 2**28
+    ),
 }
 
 
-@pytest.mark.parametrize("answer", CASES.values(), ids=CASES)
-def test_command(tap: Command, url: str, answer: bytes) -> None:
-    """The same through the command, with its log at its most talkative."""
-    Server.answers, Server.requests = [answer], []
+@pytest.mark.parametrize("response", CASES.values(), ids=CASES)
+def test_command(tap: Command, url: str, response: bytes) -> None:
+    """The same through the command, with its most verbose log."""
+    Server.responses, Server.requests = [response], []
     config = {"api_key": KEY, "api_url": url}
     done = tap(config=config, TAP_INSTANTLY_LOGLEVEL="debug")
     assert done.exit_code in {0, 1}
@@ -292,4 +291,4 @@ def test_command(tap: Command, url: str, answer: bytes) -> None:
     assert not [part for part in PARTS if part in done.stdout + done.stderr]
     assert bool(done.exit_code) == ("| ERROR" in done.stderr)
     assert all(b"127.0.0.1" in request for request in Server.requests)
-    check_records(done)
+    check_records(done.messages)

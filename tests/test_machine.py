@@ -1,16 +1,16 @@
 """Nothing is lost, whatever happens to the list, the network or the run.
 
-What is promised, and under which conditions:
+This is what the tap promises, and under which conditions:
 
-- The server stamps a row with the instant at which it shows it, and the tap reads the
-  same clock, which stands still at times but never goes back. So no row appears that is
-  older than the beginning of a run that has read the list before.
+- A row is visible from its `timestamp_created` on, and the server and the tap have the
+  same clock, which may stop but never goes back. So no row appears that is older than
+  the beginning of a run that has already read the list.
 - At any time, the target has every row that is older than the bookmark. Rows at or
   after the bookmark come with the next run that completes.
-- A timestamp cursor reaches at most 99 rows on one millisecond, so there are no more.
-  Lists in mixed order, and pages that end early, maybe among such rows, go with an id
-  for a cursor: after a timestamp the server itself would pass rows over.
-- Edits and deletions show after a full refresh; incremental runs need not see them.
+- No more than 99 rows share a millisecond, because a timestamp cursor reaches no more.
+  Lists in mixed order and lists with short pages have an id as their cursor: with a
+  timestamp, the server itself would skip rows.
+- Edits and deletions are seen by full refreshes, and not always by incremental runs.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from hypothesis.stateful import (
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.sandbox.store import timestamps
 from tap_instantly.tap import TapInstantly
-from tests.conftest import HEART, UNHURRIED, Json, captured, catalog_of
+from tests.conftest import DEFAULT_STREAMS, UNLIMITED, Json, captured, catalog_of
 from tests.target import Target, bookmark
 
 if t.TYPE_CHECKING:
@@ -54,17 +54,17 @@ if t.TYPE_CHECKING:
     from tap_instantly.sandbox.store.tables import Table
     from tap_instantly.signals import UninterruptedWriter
 
-Batch = tuple[str, int, int]
-"""Rows to make: of which stream, how many, and how many milliseconds apart."""
-Trouble = tuple[str, Json, int, int | None]
-"""What goes wrong: where, how, after how many requests and how often (None: always)."""
+NewRows = tuple[str, int, int]
+"""Rows to create: of which stream, how many, and how many milliseconds apart."""
+Disturbance = tuple[str, Json, int, int | None]
+"""A fault: of which stream, how, after how many requests, how often (None: always)."""
 
 EXAMPLES = {"ci": 60, "nightly": 1_000}
 STEPS = 25
 
 PATHS = {"lead_labels": "/lead-labels", "lead_lists": "/lead-lists"}
-MOST_AT_ONCE = 99
-NONE: Batch = "lead_labels", 0, 0
+MAX_TIES = 99
+NO_ROWS: NewRows = "lead_labels", 0, 0
 
 FATAL: list[Json] = [{"kind": k} for k in (400, 401, 402, 403, "html403", 404, 413)]
 TRANSIENT: list[Json] = [
@@ -78,21 +78,21 @@ TRANSIENT: list[Json] = [
 
 STREAMS = st.sampled_from(["lead_labels", "lead_labels", "lead_lists"])
 GAPS = st.sampled_from([0, 0, 1, 2, 1_000, 60_000, 86_400_000])
-COUNTS = st.integers(1, 3) | st.integers(60, MOST_AT_ONCE)
-BATCHES = st.tuples(STREAMS, COUNTS, GAPS)
-TROUBLES = st.tuples(
+COUNTS = st.integers(1, 3) | st.integers(60, MAX_TIES)
+NEW_ROWS = st.tuples(STREAMS, COUNTS, GAPS)
+DISTURBANCES = st.tuples(
     STREAMS,
     st.sampled_from(TRANSIENT) | st.sampled_from(FATAL),
     st.integers(0, 3),
     st.none() | st.integers(1, 3),
 )
 RUNS = {
-    "meanwhile": st.lists(st.none() | BATCHES, max_size=4),
-    "troubles": st.lists(TROUBLES, max_size=2, unique_by=lambda each: each[0]),
+    "meanwhile": st.lists(st.none() | NEW_ROWS, max_size=4),
+    "disturbances": st.lists(DISTURBANCES, max_size=2, unique_by=lambda each: each[0]),
 }
-"""What happens during a run: rows made before each of its requests, and troubles."""
+"""What happens during a run: rows created before each request, and faults."""
 ENDS = st.tuples(st.integers(0, 250), st.booleans())
-"""The line after which a run ends too soon, and whether it may hand over its state."""
+"""The line after which a run is killed, and whether it can write its state."""
 
 KINDS = {
     "comparison": st.sampled_from(["strict", "inclusive"]),
@@ -116,23 +116,23 @@ LISTS = st.fixed_dictionaries(BY_TIME) | st.fixed_dictionaries(BY_ID)
 
 
 class ClockedTap(TapInstantly):
-    """The tap, begun at an instant of the machine's own clock."""
+    """The tap, with the clock of the state machine."""
 
     begin: t.ClassVar[int]
     initialized_at = property(lambda self: self.begin // timestamps.MILLISECOND)
 
 
 class Output(io.BytesIO):
-    """The tap's stdout, where a signal to end may come while a line is written."""
+    """The tap's stdout, which may send it a signal while a line is written."""
 
     def __init__(self, tap: TapInstantly, last: int) -> None:
-        """Let the signal come after the last of so many lines."""
+        """Send the signal after so many lines."""
         super().__init__()
         self.tap = tap
         self.left = last
 
     def write(self, lines: Buffer) -> int:
-        """Note lines; the tap ends when it has written them."""
+        """Count lines; the tap ends when it has written these."""
         is_over = self.left < 0
         self.left -= bytes(lines).count(b"\n")
         if self.left < 0 and not is_over:
@@ -141,7 +141,7 @@ class Output(io.BytesIO):
 
 
 class Machine(RuleBasedStateMachine):
-    """A workspace that people work in, a tap that reads it, a target that it fills."""
+    """People who work in a workspace, the tap that reads it, and a target."""
 
     sandbox: t.ClassVar[Sandbox]
     sleeping = threading.Lock()
@@ -153,7 +153,7 @@ class Machine(RuleBasedStateMachine):
         self.sandbox.lists.reset()
         self.now = timestamps.read("2026-01-01T00:00:00Z")
         self.rows: dict[str, dict[str, int]] = {stream: {} for stream in PATHS}
-        self.crowds: Counter[tuple[str, int]] = Counter()
+        self.ties: Counter[tuple[str, int]] = Counter()
         self.target = Target(PATHS)
         self.state: Json = {}
 
@@ -170,15 +170,15 @@ class Machine(RuleBasedStateMachine):
         for name, value in kind.items():
             setattr(self.sandbox, name, value)
 
-    @rule(batch=BATCHES)
-    def create(self, batch: Batch) -> None:
-        """Make a few rows, or nearly a page of them, maybe on one millisecond."""
-        stream, count, gap = batch
+    @rule(addition=NEW_ROWS)
+    def create(self, addition: NewRows) -> None:
+        """Create a few rows, or nearly a page of them, maybe within one millisecond."""
+        stream, count, gap = addition
         for _ in range(count):
             self.now += gap * timestamps.MILLISECOND
-            if self.crowds[stream, self.now] == MOST_AT_ONCE:
+            if self.ties[stream, self.now] == MAX_TIES:
                 self.now += timestamps.MILLISECOND
-            self.crowds[stream, self.now] += 1
+            self.ties[stream, self.now] += 1
             row = self._listing(stream).add(created=timestamps.write(self.now))
             self.rows[stream][row["id"]] = self.now
 
@@ -212,7 +212,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(run=st.fixed_dictionaries(RUNS), end=st.none() | ENDS)
     def refresh(self, run: Json, end: tuple[int, bool] | None) -> None:
-        """Run in full, later than before: the version is the instant of the run."""
+        """Run a full refresh, later than the last: its timestamp is the version."""
         self.now += timestamps.MILLISECOND
         options: Json = {"is_full": True, "emit_activate_version_messages": True}
         self.state, complete = self._run(self.state, **run, end=end, **options)
@@ -236,7 +236,7 @@ class Machine(RuleBasedStateMachine):
         *,
         is_full: bool,
     ) -> None:
-        """Read a window with a state of its own, and go on if that is cut short."""
+        """Read a window with a state of its own, twice if the first run is killed."""
         since, until = sorted(self._pick(position)[2] for position in positions)
         options: Json = {
             "window": (since, until + timestamps.MILLISECOND),
@@ -249,14 +249,14 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_older_than_the_bookmark_is_missing(self) -> None:
-        """The target has what the next run will not read again."""
+        """The target has all rows that the next run does not read again."""
         for stream, rows in self.rows.items():
             limit = bookmark(self.state, stream)
-            due = {key for key, at in rows.items() if at < limit}
+            due = {key for key, created in rows.items() if created < limit}
             assert due <= self.target.tables[stream].keys()
 
     def teardown(self) -> None:
-        """End with a run that nothing disturbs, unless the example has failed."""
+        """End with an undisturbed run, unless the example has failed."""
         if sys.exc_info()[0] is None:
             self.state, complete = self._run(self.state)
             assert complete == PATHS.keys()
@@ -267,7 +267,7 @@ class Machine(RuleBasedStateMachine):
         return self.sandbox.labels if stream == "lead_labels" else self.sandbox.lists
 
     def _pick(self, position: int) -> tuple[str, str, int]:
-        """Return one of the rows: its stream, its id and its instant."""
+        """Return the stream, the id and the timestamp of one of the rows."""
         rows = [(s, key, self.rows[s][key]) for s in PATHS for key in self.rows[s]]
         return rows[position % len(rows)]
 
@@ -275,8 +275,8 @@ class Machine(RuleBasedStateMachine):
         self,
         state: Json,
         *,
-        meanwhile: Iterable[Batch | None] = (),
-        troubles: Iterable[Trouble] = (),
+        meanwhile: Iterable[NewRows | None] = (),
+        disturbances: Iterable[Disturbance] = (),
         end: tuple[int, bool] | None = None,
         window: tuple[int, int] = (0, sys.maxsize),
         is_full: bool = False,
@@ -285,20 +285,24 @@ class Machine(RuleBasedStateMachine):
         """Run the tap; return the state that arrives, and the complete streams."""
         begin = ClockedTap.begin = self.now
         due = {
-            stream: {key for key, at in rows.items() if window[0] <= at < window[1]}
+            stream: {
+                key for key, created in rows.items() if window[0] <= created < window[1]
+            }
             for stream, rows in self.rows.items()
         }
         if window[0]:
             config["start_date"], config["end_date"] = map(timestamps.write, window)
         config["api_key"], config["api_url"] = self.sandbox.key, self.sandbox.url
         tap = ClockedTap(
-            config={"max_requests_per_minute": UNHURRIED, **config},
+            config={"max_requests_per_minute": UNLIMITED, **config},
             state=json.loads(json.dumps(state)),
-            catalog=catalog_of(*HEART, method="FULL_TABLE" if is_full else None),
+            catalog=catalog_of(
+                *DEFAULT_STREAMS, method="FULL_TABLE" if is_full else None
+            ),
         )
-        last, is_gentle = end or (sys.maxsize, False)
-        output = Output(tap, last if is_gentle else sys.maxsize)
-        with self._disturbed(meanwhile, troubles), captured(output):
+        last, is_signal = end or (sys.maxsize, False)
+        output = Output(tap, last if is_signal else sys.maxsize)
+        with self._disturbed(meanwhile, disturbances), captured(output):
             try:
                 tap.sync_all()
             except SystemExit:  # the signal, which `invoke` answers like this
@@ -306,7 +310,7 @@ class Machine(RuleBasedStateMachine):
             tap.scheduler.join()
         lines = output.getvalue().decode().splitlines(keepends=True)
         is_cut = len(lines) > last
-        if is_cut and not is_gentle:
+        if is_cut and not is_signal:
             lines[last:] = [lines[last][:-9]]
         before, state = state, self.target.load("".join(lines), state)
         for stream, key in self.target.arrived:
@@ -315,7 +319,7 @@ class Machine(RuleBasedStateMachine):
         if is_cut:
             return state, set()
         failed = {stream for stream, stats in tap.stats.items() if stats.failure}
-        assert failed == self._doomed(troubles)
+        assert failed == self._expected_failures(disturbances)
         for stream in PATHS.keys() - failed:
             assert due[stream] <= self.target.tables[stream].keys()
             read = [self.rows[s][key] for s, key in self.target.arrived if s == stream]
@@ -325,44 +329,46 @@ class Machine(RuleBasedStateMachine):
 
     @contextlib.contextmanager
     def _disturbed(
-        self, meanwhile: Iterable[Batch | None], troubles: Iterable[Trouble]
+        self, meanwhile: Iterable[NewRows | None], disturbances: Iterable[Disturbance]
     ) -> Iterator[None]:
-        """Let rows be made while a run is paging, and let its requests fail."""
-        batches = iter(meanwhile)
-        self.sandbox.on_request = lambda _: self.create(next(batches, None) or NONE)
+        """Create rows while a run is paging, and let its requests fail."""
+        additions = iter(meanwhile)
+        self.sandbox.on_request = lambda _: self.create(
+            next(additions, None) or NO_ROWS
+        )
         self.sandbox.requests.clear()
-        self.absence: float = 0
-        for stream, fault, after, times in troubles:
+        self.retries_until_back: float = 0
+        for stream, fault, after, times in disturbances:
             if fault.get("kind") == "refused":
-                self.absence += times or math.inf
+                self.retries_until_back += times or math.inf
             else:
                 self.sandbox.fail(PATHS[stream], after=after, times=times, **fault)
-        if self.absence:
+        if self.retries_until_back:
             self.sandbox.stop()
         try:
             with mock.patch("time.sleep", self._sleep):
                 yield
         finally:
             self.sandbox.heal()
-            if self.absence:
+            if self.retries_until_back:
                 self.sandbox.start()
 
     def _sleep(self, seconds: float) -> None:
-        """Wait in no time; after some waits for a retry, the server is there again."""
+        """Take no time; after some waits for a retry, the server is back."""
         with self.sleeping:
-            if seconds > 1 and self.absence:
-                self.absence -= 1
-                if not self.absence:
+            if seconds > 1 and self.retries_until_back:
+                self.retries_until_back -= 1
+                if not self.retries_until_back:
                     self.sandbox.start()
 
-    def _doomed(self, troubles: Iterable[Trouble]) -> set[str]:
-        """Return the streams that cannot have been completed."""
-        if self.absence:
+    def _expected_failures(self, disturbances: Iterable[Disturbance]) -> set[str]:
+        """Return the streams that must have failed."""
+        if self.retries_until_back:
             return set(PATHS)
         paths = Counter(request.path for request in self.sandbox.requests)
         return {
             stream
-            for stream, fault, after, times in troubles
+            for stream, fault, after, times in disturbances
             if paths["/api/v2" + PATHS[stream]] > after
             and fault.get("kind") != "refused"
             and (times is None or fault in FATAL)
@@ -373,7 +379,7 @@ def test_nothing_is_lost(
     monkeypatch: pytest.MonkeyPatch,
     pytestconfig: pytest.Config,
 ) -> None:
-    """Run the machine; HYPOTHESIS_PROFILE=nightly runs it much more often."""
+    """Run the state machine; HYPOTHESIS_PROFILE=nightly runs it much more often."""
     monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
     chosen = pytestconfig.getoption("--hypothesis-seed")
     number = int(chosen) if chosen else random.SystemRandom().getrandbits(32)

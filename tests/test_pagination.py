@@ -1,4 +1,4 @@
-"""Every row arrives, each once, whatever the list's order, cursor and end."""
+"""Each row arrives once, for every order, cursor and end of a list."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ BY_TIME: list[Kind] = [
 BY_ID: list[Kind] = [
     *itertools.product(["newest", "oldest", "mixed"], ["id"], ["strict", "inclusive"])
 ]
-"""The kinds of list: its order, its cursor, and how the server compares with it."""
+"""The kinds of list: its order, its cursor, and how the server compares the cursor."""
 
 EVERY_KIND = pytest.mark.parametrize("kind", BY_TIME + BY_ID, ids="-".join)
 
 
 @pytest.fixture(scope="module", params=SIZES)
 def sized(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """Return a sandbox with so many labels, and no lists."""
+    """Return a sandbox with a number of labels, and no lists."""
     with Sandbox(labels=request.param, lists=0, strict=True) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """Return a sandbox with one list that is empty and one for the test to fill."""
+    """Return a sandbox without rows; the test adds labels."""
     with Sandbox(labels=0, lists=0, strict=True) as sandbox:
         yield sandbox
 
 
-def be(sandbox: Sandbox, kind: Kind) -> None:
-    """Make the sandbox's lists of one kind."""
+def set_kind(sandbox: Sandbox, kind: Kind) -> None:
+    """Set the order, the cursor and the comparison of the sandbox's lists."""
     sandbox.order, sandbox.cursor, sandbox.comparison = kind
 
 
@@ -65,8 +65,8 @@ def check_all_rows_once(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("end", ENDS)
 @EVERY_KIND
 def test_all_rows_once(sized: Sandbox, kind: Kind, end: End) -> None:
-    """A list ends where its rows do, and not where its cursor does."""
-    be(sized, kind)
+    """A list ends where its rows end, whatever its last cursor is."""
+    set_kind(sized, kind)
     sized.end = end
     check_all_rows_once(sized)
 
@@ -74,8 +74,8 @@ def test_all_rows_once(sized: Sandbox, kind: Kind, end: End) -> None:
 @pytest.mark.parametrize("sizes", range(5))
 @EVERY_KIND
 def test_short_pages(sandbox: Sandbox, kind: Kind, sizes: int) -> None:
-    """A page with fewer rows than asked for is not the end."""
-    be(sandbox, kind)
+    """A page with fewer rows than the limit is not the end."""
+    set_kind(sandbox, kind)
     sandbox.short_pages = sizes
     sandbox.labels.add_many(777)
     check_all_rows_once(sandbox)
@@ -88,8 +88,8 @@ def test_short_pages(sandbox: Sandbox, kind: Kind, sizes: int) -> None:
 def test_cursor_is_percent_encoded(
     sandbox: Sandbox, order: Order, cursor: Cursor, encoding: Encoding
 ) -> None:
-    """A cursor may hold characters that mean something in a URL."""
-    be(sandbox, (order, cursor, "strict"))
+    """A cursor may hold characters that have a meaning in a URL."""
+    set_kind(sandbox, (order, cursor, "strict"))
     sandbox.encoding = encoding
     sandbox.labels.add_many(250)
     check_all_rows_once(sandbox)
@@ -102,8 +102,8 @@ def test_cursor_is_percent_encoded(
 def test_ties_at_the_edge_of_a_page(
     sandbox: Sandbox, kind: Kind, ties: int, shift: int, timestamps: Timestamps
 ) -> None:
-    """Rows that share a millisecond arrive although a page ends among them."""
-    be(sandbox, kind)
+    """Rows that share a millisecond all arrive, even if a page ends among them."""
+    set_kind(sandbox, kind)
     sandbox.timestamps = timestamps
     edge = max(0, 100 - ties // 2 + shift)
     sandbox.labels.add_many(edge)
@@ -118,8 +118,8 @@ def test_ties_at_the_edge_of_a_page(
 def test_a_millisecond_that_fills_a_page(
     sandbox: Sandbox, kind: Kind, ties: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The run goes on past it; what a timestamp cannot reach is warned about once."""
-    be(sandbox, kind)
+    """The list is read on; one warning is about rows that the cursor cannot reach."""
+    set_kind(sandbox, kind)
     others = sandbox.labels.add_many(30)
     tied = sandbox.labels.add_many(ties, created="2026-11-07T09:30:00.250Z")
     others += sandbox.labels.add_many(30)
@@ -139,9 +139,9 @@ def test_a_millisecond_that_fills_a_page(
 
 
 @EVERY_KIND
-def test_many_requests_are_not_wasted(sandbox: Sandbox, kind: Kind) -> None:
-    """Overlapping the edges costs a request in a hundred, and up to two at the end."""
-    be(sandbox, kind)
+def test_number_of_requests(sandbox: Sandbox, kind: Kind) -> None:
+    """Overlapping pages cost one request in a hundred, and up to two at the end."""
+    set_kind(sandbox, kind)
     sandbox.labels.add_many(5_000)
     sync(sandbox)
     pages = [r for r in sandbox.requests if r.path.endswith("/lead-labels")]
@@ -152,7 +152,7 @@ def test_many_requests_are_not_wasted(sandbox: Sandbox, kind: Kind) -> None:
 def test_a_cursor_that_leads_nowhere_is_an_error(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A list whose first page comes for ever is neither its end nor endless."""
+    """If every request brings the first page, the stream fails."""
     rows = sandbox.labels.add_many(3)
     page = {"items": rows[::-1], "next_starting_after": rows[0]["timestamp_created"]}
     for cursor in ("abc", page["next_starting_after"]):
@@ -168,7 +168,7 @@ def test_a_cursor_that_leads_nowhere_is_an_error(
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 def test_a_row_out_of_order_does_not_hide_ties(sandbox: Sandbox, order: Order) -> None:
-    """The edge of a page is overlapped although a few rows contradict the order."""
+    """Pages overlap even if a few rows contradict the order."""
     sandbox.order = order
     rows = sandbox.labels.add_many(75)
     for row in (rows[10], rows[60]):

@@ -1,14 +1,14 @@
-"""Records fit their schema, or the stream stops and says why."""
+"""Records conform to their schema, or the stream stops and says why."""
 
 from __future__ import annotations
 
 import typing as t
 
 import pytest
-from jsonschema import Draft7Validator, FormatChecker
 
 from tap_instantly.sandbox import Sandbox
-from tests.conftest import Output, catalog_of, sync
+from tests.conftest import catalog_of, sync
+from tests.schema_checks import check_records
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,26 +23,13 @@ def sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def check_records_fit(output: Output) -> None:
-    """Validate each RECORD with the SCHEMA before it, formats included."""
-    assert "date-time" in FormatChecker.checkers
-    validators: dict[str, Draft7Validator] = {}
-    for message in output.messages:
-        if message["type"] == "SCHEMA":
-            validators[message["stream"]] = Draft7Validator(
-                message["schema"], format_checker=FormatChecker()
-            )
-        elif message["type"] == "RECORD":
-            validators[message["stream"]].validate(message["record"])
-
-
 @pytest.mark.parametrize("timestamps", ["ms", "mixed"])
-def test_records_fit(timestamps: Timestamps) -> None:
-    """Optional keys are absent from many rows, and times are written variously."""
+def test_records_conform(timestamps: Timestamps) -> None:
+    """Rows with absent keys, and with timestamps in several formats, are valid."""
     with Sandbox(labels=500, lists=500, timestamps=timestamps, strict=True) as sandbox:
         output = sync(sandbox)
         assert output.records("lead_labels")[0].keys() <= set(sandbox.labels.rows[0])
-    check_records_fit(output)
+    check_records(output.messages)
     assert len(output.of("RECORD")) == 1_000
 
 
@@ -81,7 +68,7 @@ def test_values_of_another_type(
     """A value is converted where nothing is lost."""
     sandbox.labels.add(**{field: sent})
     output = sync(sandbox)
-    check_records_fit(output)
+    check_records(output.messages)
     value = output.records("lead_labels")[0][field]
     wanted = sent if expected is ... else expected
     assert (type(value), value) == (type(wanted), wanted)
@@ -101,14 +88,14 @@ def test_values_of_another_type(
         ("timestamp_created", "2026-02-30T00:00:00Z", "expected date-time"),
     ],
 )
-def test_values_that_do_not_fit(
+def test_schema_mismatch(
     sandbox: Sandbox,
     field: str,
     sent: t.Any,
     expected: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The stream stops in one line that leads to the value; its bookmark stays."""
+    """The stream stops with one line that names the value, and keeps its bookmark."""
     state = sync(sandbox).state
     label = sandbox.labels.add(**{field: sent})
     caplog.clear()
@@ -120,10 +107,10 @@ def test_values_that_do_not_fit(
     assert expected in error
 
 
-def test_a_value_where_there_should_be_several(
+def test_a_single_value_for_an_array(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is the only one, if it is one at all."""
+    """It becomes the only item, if it has the type of an item."""
     campaigns, catalog = sandbox.tables["campaigns"], catalog_of("campaigns")
     (first, second, *_) = campaigns.rows
     campaigns.edit(first["id"], email_list="mara@example.com", cc_list=5)
@@ -145,7 +132,7 @@ def test_a_value_where_there_should_be_several(
 def test_a_record_without_its_key(
     sandbox: Sandbox, identity: object, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No target could tell it from others."""
+    """It stops the stream, because no target could tell it from others."""
     sandbox.labels.add(id=identity)
     assert sync(sandbox).records("lead_labels") == []
     assert f"lead_labels: {words}" in caplog.text
@@ -153,7 +140,7 @@ def test_a_record_without_its_key(
 
 @pytest.mark.parametrize("created", [..., None])
 def test_a_record_without_its_date(sandbox: Sandbox, created: object) -> None:
-    """Nobody can say whether it is new, so every run reads it."""
+    """Every run brings it, because it may be new."""
     dated = sandbox.labels.add_many(3)
     undated = sandbox.labels.add(timestamp_created=created)
     first = sync(sandbox, lookback_days=0)
@@ -167,7 +154,7 @@ def test_unknown_fields(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> N
     """A field that the schema does not know is left out, with one warning a run."""
     sandbox.labels.add_many(3, colour="green", owner={"id": 1})
     output = sync(sandbox)
-    check_records_fit(output)
+    check_records(output.messages)
     assert {"colour", "owner"}.isdisjoint(output.records("lead_labels")[0])
     warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
     assert sorted(warnings) == [
@@ -177,7 +164,7 @@ def test_unknown_fields(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_absent_keys_stay_absent(sandbox: Sandbox) -> None:
-    """They are no nulls."""
+    """They do not become null."""
     sandbox.labels.add(description=..., use_with_ai=..., access_grants=...)
     record = sync(sandbox).records("lead_labels")[0]
     assert {"description", "use_with_ai", "access_grants"}.isdisjoint(record)

@@ -133,8 +133,8 @@ def test_wrong_variable(tap: Command, sandbox: Sandbox, name: str, text: str) ->
     check_refused(tap(sandbox=sandbox, **environment), sandbox, name.lower())
 
 
-def test_one_sentence_per_fault(tap: Command, sandbox: Sandbox) -> None:
-    """Several wrong settings are named at once."""
+def test_one_sentence_per_wrong_setting(tap: Command, sandbox: Sandbox) -> None:
+    """All wrong settings are named in one run."""
     wrong = {"api_key": [CANARY], "start_date": "x", "end_date": "y", "page_size": 5}
     check_refused(tap(config=config(sandbox, **wrong)), sandbox, *wrong)
 
@@ -161,7 +161,7 @@ def test_environment(
 def test_dotenv(
     tap: Command, sandbox: Sandbox, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    """A `.env` in the working directory counts, and the real environment more."""
+    """Settings come from a `.env`, unless the real environment has them."""
     lines = {"API_KEY": sandbox.key, "API_URL": sandbox.url, "USER_AGENT": "file/1"}
     text = "".join(f"TAP_INSTANTLY_{name}={value}\n" for name, value in lines.items())
     (tmp_path / ".env").write_text(text, encoding="utf-8")
@@ -173,7 +173,7 @@ def test_dotenv(
 
 
 def test_key_is_sent_as_written(tap: Command, sandbox: Sandbox) -> None:
-    """Nothing of the key is decoded, quoted or trimmed, and the agent has a default."""
+    """The key is not decoded, quoted or trimmed, and the user agent has a default."""
     key = " Made+up/key:%41\\\"'${HOME} =="
     tap(config=config(sandbox, api_key=key))
     assert sandbox.requests
@@ -186,7 +186,7 @@ def test_key_is_sent_as_written(tap: Command, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1"])
 def test_loopback_may_be_http(tap: Command, sandbox: Sandbox, host: str) -> None:
-    """Addresses of this machine need no https; a slash at the end does no harm."""
+    """Loopback addresses need no https, and a slash at the end does no harm."""
     url = sandbox.url.replace("127.0.0.1", host) + "/"
     done = tap(config=config(sandbox, api_url=url))
     assert done.exit_code == 0
@@ -212,26 +212,26 @@ def test_window(tap: Command, sandbox: Sandbox, form: str) -> None:
     start, end = (sorted(rows.values())[position] for position in (2, -2))
     if form == "date":
         start, end = (
-            moment.replace(hour=0, minute=0, second=0, microsecond=0)
-            for moment in (start, end)
+            timestamp.replace(hour=0, minute=0, second=0, microsecond=0)
+            for timestamp in (start, end)
         )
     east = timezone(timedelta(hours=5, minutes=45))
     write: dict[str, Callable[[datetime], str]] = {
-        "Z": lambda moment: moment.isoformat().replace("+00:00", "Z"),
-        "no zone": lambda moment: moment.replace(tzinfo=None).isoformat(),
-        "offset": lambda moment: moment.astimezone(east).isoformat(),
-        "date": lambda moment: moment.date().isoformat(),
+        "Z": lambda timestamp: timestamp.isoformat().replace("+00:00", "Z"),
+        "no zone": lambda timestamp: timestamp.replace(tzinfo=None).isoformat(),
+        "offset": lambda timestamp: timestamp.astimezone(east).isoformat(),
+        "date": lambda timestamp: timestamp.date().isoformat(),
     }
     dates = {"start_date": write[form](start), "end_date": write[form](end)}
     done = tap(config=config(sandbox, **dates), TZ="America/New_York")
-    expected = {key for key, moment in rows.items() if start <= moment < end}
+    expected = {key for key, created in rows.items() if start <= created < end}
     assert expected
     assert sorted(done.ids("lead_labels")) == sorted(expected)
 
 
 @pytest.mark.parametrize("bookmark", ["newest", "0001-01-01T00:00:00Z"])
 def test_lookback(tap: Command, sandbox: Sandbox, bookmark: str) -> None:
-    """A run begins so many days before its bookmark, however old that is."""
+    """A run begins `lookback_days` before its bookmark, however old that is."""
     rows = sandbox.labels.rows
     value = rows[0]["timestamp_created"] if bookmark == "newest" else bookmark
     entry = {"replication_key": "timestamp_created", "replication_key_value": value}
@@ -246,7 +246,7 @@ def test_lookback(tap: Command, sandbox: Sandbox, bookmark: str) -> None:
 def test_activate_version(
     tap: Command, sandbox: Sandbox, full_table: Callable[[], Json], word: str
 ) -> None:
-    """The boolean is spelled in any of the usual words."""
+    """A boolean may be any of the usual words."""
     variables = {"TAP_INSTANTLY_EMIT_ACTIVATE_VERSION_MESSAGES": word}
     done = tap(sandbox=sandbox, catalog=full_table(), **variables)
     assert done.exit_code == 0
@@ -255,7 +255,7 @@ def test_activate_version(
 
 
 def test_misspelt_variable(tap: Command, sandbox: Sandbox) -> None:
-    """A variable that looks like a setting and is none is pointed out."""
+    """A variable that looks like a setting, but is none, is warned about."""
     done = tap(sandbox=sandbox, TAP_INSTANTLY_STRAT_DATE="2026-01-01")
     assert done.exit_code == 0
     assert "TAP_INSTANTLY_STRAT_DATE in the environment is no setting" in done.stderr

@@ -1,19 +1,15 @@
-"""A run that is told to end, or killed: its state arrives, and no row is lost."""
+"""Signals: a run that is ended or killed writes its state, and loses no row."""
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import itertools
-import os
 import select
 import signal
-import subprocess
 import sys
 import termios
 import threading
 import typing as t
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -22,18 +18,16 @@ from singer_sdk.singerlib import StateMessage
 
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.signals import UninterruptedWriter
-from tests.conftest import HEART_FILE, UNHURRIED, Output, sync
+from tests.conftest import Output, started, sync
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tap_instantly.sandbox.http.server import Request
-    from tests.conftest import Json
+    from tests.conftest import Json, Process
 
-TAP = str(Path(sys.executable).with_name("tap-instantly"))
-COMMAND = [TAP, "--catalog", str(HEART_FILE)]
 STREAMS = ["lead_labels", "lead_lists"]
-IN_TIME = 7.0  # the five seconds that a run may take to end, and some for the machine
+IN_TIME = 7.0  # a run may take five seconds to end, and the machine some more
 EACH_SIGNAL = pytest.mark.parametrize(
     ("signum", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
 )
@@ -41,39 +35,17 @@ SLOW_NAMES = """
 import hashlib, os, socket, threading
 def look_up(*_, **__):
     threading.Thread(target=os.write, args=(2, b"looking up\\n")).start()
-    hashlib.pbkdf2_hmac("sha1", b"", b"", 10**9)  # as a slow DNS, nothing interrupts it
+    hashlib.pbkdf2_hmac("sha1", b"", b"", 10**9)  # uninterruptible, like slow DNS
 socket.getaddrinfo = look_up
 from tap_instantly.tap import TapInstantly
 TapInstantly.cli()
 """
 
-Process = subprocess.Popen[bytes]
-
-
-@contextlib.contextmanager
-def started(
-    sandbox: Sandbox, command: list[str] = COMMAND, **environment: str
-) -> Iterator[Process]:
-    """Run the tap; what is left of it at the end is killed."""
-    env = os.environ | {
-        "TAP_INSTANTLY_API_KEY": sandbox.key,
-        "TAP_INSTANTLY_API_URL": sandbox.url,
-        "TAP_INSTANTLY_MAX_REQUESTS_PER_MINUTE": str(UNHURRIED),
-    }
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, bufsize=0, env=env | environment, stdout=pipe, stderr=pipe
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
 
 def at_request(
     sandbox: Sandbox, number: int, act: Callable[[], object], path: str = ""
 ) -> None:
-    """Do something in the server's thread when a request of this number comes."""
+    """Call a function, in the server's thread, at a request of this number."""
     numbers = itertools.count(1)
 
     def on_request(request: Request) -> None:
@@ -83,21 +55,21 @@ def at_request(
     sandbox.on_request = on_request
 
 
-def wait_for(process: Process, *words: str) -> None:
-    """Read the log until each of these words has been in a line."""
+def wait_for(process: Process, *texts: str) -> None:
+    """Read the log until each of these texts has been in a line."""
     assert process.stderr is not None
-    left = {each.encode() for each in words}
+    left = {each.encode() for each in texts}
     while left:
         line = process.stderr.readline()
         assert line, left
         left -= {each for each in left if each in line}
 
 
-LABELS_ARE_DONE = "Beginning sync of 'lead_lists'"
+LABELS_ARE_COMPLETE = "Beginning sync of 'lead_lists'"
 
 
 def ended(process: Process, exit_code: int) -> Output:
-    """Expect the end in time, no traceback, and whole lines."""
+    """Expect an end in time, no traceback, and whole lines; return the output."""
     stdout, stderr = process.communicate(timeout=IN_TIME)
     assert process.returncode == exit_code
     assert b"Traceback" not in stderr
@@ -105,8 +77,8 @@ def ended(process: Process, exit_code: int) -> Output:
     return Output(stdout.decode(), stderr.decode())
 
 
-def check_labels_are_done(sandbox: Sandbox, output: Output) -> None:
-    """Expect the state of the stream that was complete, and of no other."""
+def check_labels_are_complete(sandbox: Sandbox, output: Output) -> None:
+    """Expect a bookmark for the stream that was complete, and for no other."""
     newest = sandbox.labels.rows[0]["timestamp_created"]
     assert output.bookmark("lead_labels") == newest
     lists = output.state["bookmarks"].get("lead_lists", {})
@@ -117,48 +89,50 @@ def check_labels_are_done(sandbox: Sandbox, output: Output) -> None:
 
 @pytest.mark.parametrize("retry_after", [None, "600"])
 @EACH_SIGNAL
-def test_while_it_waits_to_try_again(
+def test_during_the_wait_for_a_retry(
     sandbox: Sandbox, signum: int, exit_code: int, retry_after: str | None
 ) -> None:
-    """The wait ends there and then."""
+    """The wait ends at once."""
     headers = {"Retry-After": retry_after} if retry_after else {}
     sandbox.fail("/lead-lists", 503, headers=headers)
     with started(sandbox) as process:
-        wait_for(process, "follows in", LABELS_ARE_DONE)
+        wait_for(process, "follows in", LABELS_ARE_COMPLETE)
         process.send_signal(signum)
-        check_labels_are_done(sandbox, ended(process, exit_code))
+        check_labels_are_complete(sandbox, ended(process, exit_code))
 
 
 @EACH_SIGNAL
-def test_while_it_keeps_the_pace(sandbox: Sandbox, signum: int, exit_code: int) -> None:
-    """So does the pacer's."""
-    asked = threading.Event()
-    at_request(sandbox, 1, asked.set)
+def test_during_the_wait_for_the_rate_limit(
+    sandbox: Sandbox, signum: int, exit_code: int
+) -> None:
+    """The rate limiter's wait ends at once."""
+    is_requested = threading.Event()
+    at_request(sandbox, 1, is_requested.set)
     with started(sandbox, TAP_INSTANTLY_MAX_REQUESTS_PER_MINUTE="1") as process:
-        assert asked.wait(60)
+        assert is_requested.wait(60)
         process.send_signal(signum)
         ended(process, exit_code)
 
 
 @EACH_SIGNAL
-def test_while_it_waits_for_an_answer(
+def test_during_the_wait_for_a_response(
     sandbox: Sandbox, signum: int, exit_code: int
 ) -> None:
-    """A server that hangs holds nobody back."""
-    asked = threading.Event()
-    at_request(sandbox, 1, asked.set, "/lead-lists")
+    """A server that hangs does not delay the end."""
+    is_requested = threading.Event()
+    at_request(sandbox, 1, is_requested.set, "/lead-lists")
     sandbox.fail("/lead-lists", "hang")
     with started(sandbox) as process:
-        assert asked.wait(60)
-        wait_for(process, LABELS_ARE_DONE)
+        assert is_requested.wait(60)
+        wait_for(process, LABELS_ARE_COMPLETE)
         process.send_signal(signum)
-        check_labels_are_done(sandbox, ended(process, exit_code))
+        check_labels_are_complete(sandbox, ended(process, exit_code))
 
 
 @pytest.mark.parametrize("number", [1, 2, 5, 20])
 @EACH_SIGNAL
-def test_while_it_works(signum: int, exit_code: int, number: int) -> None:
-    """Whatever it does at the moment of a request, or after."""
+def test_at_a_request(signum: int, exit_code: int, number: int) -> None:
+    """The run may be anywhere between this request and the next."""
     with Sandbox(labels=5_000, strict=True) as sandbox, started(sandbox) as process:
         at_request(sandbox, number, lambda: process.send_signal(signum))
         output = ended(process, exit_code)
@@ -172,9 +146,9 @@ def test_while_it_works(signum: int, exit_code: int, number: int) -> None:
     ids=["SIGTERM", "SIGINT"],
 )
 def test_while_nobody_reads(signum: int, exit_code: int, description: str) -> None:
-    """A full pipe cannot keep it, and what is in the pipe are whole lines.
+    """A full pipe does not delay the end, and holds whole lines.
 
-    The last may be cut off if it is longer than what a pipe takes at once.
+    The last may be cut if it is longer than what is written to a pipe at once.
     """
     with Sandbox(labels=0, lists=0, strict=True) as sandbox:
         sandbox.labels.add_many(2_000, description=description)
@@ -190,18 +164,18 @@ def test_while_nobody_reads(signum: int, exit_code: int, description: str) -> No
 
 
 def wait_until_full(process: Process) -> None:
-    """Wait until the pipe holds half of what it can at least, and no more comes."""
+    """Wait until the pipe holds at least half of what it can, and no longer fills."""
     assert process.stdout is not None
     unread, looks = 0, 0
     while unread < 2**15 or looks < 20_000:
-        answer = fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4))
-        before, unread = unread, int.from_bytes(answer, sys.byteorder)
+        count = fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4))
+        before, unread = unread, int.from_bytes(count, sys.byteorder)
         looks = looks + 1 if unread == before else 0
 
 
 @EACH_SIGNAL
 def test_while_a_slow_target_reads(signum: int, exit_code: int) -> None:
-    """What a target reads late is whole as well, and ends with the state."""
+    """A target that reads late gets whole lines, and the state last."""
     with (
         Sandbox(labels=2_000, lists=5, strict=True) as sandbox,
         started(sandbox) as process,
@@ -216,33 +190,34 @@ def test_while_a_slow_target_reads(signum: int, exit_code: int) -> None:
 
 @EACH_SIGNAL
 def test_more_than_once(sandbox: Sandbox, signum: int, exit_code: int) -> None:
-    """A terminal and a parent may both send it; the state is written all the same."""
+    """A terminal and a parent process may both send the signal."""
     sandbox.fail("/lead-lists", 503)
     with started(sandbox) as process:
-        wait_for(process, "follows in", LABELS_ARE_DONE)
+        wait_for(process, "follows in", LABELS_ARE_COMPLETE)
         for _ in range(20):
             process.send_signal(signum)
         process.wait(IN_TIME)
-        # The last may come when Python has put its handlers away; a shell sees no odds.
+        # The last may arrive after Python has reset its handlers; for a shell it is
+        # the same exit code.
         assert process.returncode in {exit_code, -signum}
-        check_labels_are_done(sandbox, ended(process, process.returncode))
+        check_labels_are_complete(sandbox, ended(process, process.returncode))
 
 
 @pytest.mark.parametrize("_round", range(5))
 def test_two_kinds_at_once(sandbox: Sandbox, _round: int) -> None:
-    """Whichever comes first, the other does no harm."""
+    """Whichever signal comes first, the other does no harm."""
     sandbox.fail("/lead-lists", 503)
     with started(sandbox) as process:
-        wait_for(process, "follows in", LABELS_ARE_DONE)
+        wait_for(process, "follows in", LABELS_ARE_COMPLETE)
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGINT)
         process.wait(IN_TIME)
         assert process.returncode in {130, 143}
-        check_labels_are_done(sandbox, ended(process, process.returncode))
+        check_labels_are_complete(sandbox, ended(process, process.returncode))
 
 
 def test_after_a_message_that_cannot_be_written() -> None:
-    """One that is nested too deeply leaves nothing behind that keeps signals off."""
+    """A message that is nested too deeply does not block later signals."""
     value: Json = {}
     for _ in range(100_000):
         value = {"": value}
@@ -257,22 +232,22 @@ def test_after_a_message_that_cannot_be_written() -> None:
 def test_while_a_name_is_looked_up(
     sandbox: Sandbox, signum: int, exit_code: int
 ) -> None:
-    """A call that no signal interrupts does not keep it beyond the five seconds."""
+    """A call that no signal interrupts does not delay the end past five seconds."""
     with started(sandbox, [sys.executable, "-c", SLOW_NAMES]) as process:
         wait_for(process, "looking up")
         process.send_signal(signum)
         ended(process, exit_code)
 
 
-@pytest.mark.parametrize("at", ["| requests\n", "singer_sdk.tap_base\n", "SDK v"])
+@pytest.mark.parametrize("line", ["| requests\n", "singer_sdk.tap_base\n", "SDK v"])
 @EACH_SIGNAL
 def test_while_it_starts(
-    sandbox: Sandbox, signum: int, exit_code: int, at: str
+    sandbox: Sandbox, signum: int, exit_code: int, line: str
 ) -> None:
-    """Even before it has begun there is an exit code and no traceback."""
+    """Before the run begins, there is already an exit code and no traceback."""
     command = [sys.executable, "-X", "importtime", "-m", "tap_instantly"]
     with started(sandbox, command) as process:
-        wait_for(process, at.replace("| ", " "))
+        wait_for(process, line.replace("| ", " "))
         process.send_signal(signum)
         _, stderr = process.communicate(timeout=IN_TIME)
     assert process.returncode in {exit_code, -signum}
@@ -280,8 +255,8 @@ def test_while_it_starts(
 
 
 @pytest.fixture(scope="module")
-def busy() -> Iterator[tuple[Sandbox, str]]:
-    """Return a sandbox that has gained rows since a first run, and what that wrote."""
+def changed() -> Iterator[tuple[Sandbox, str]]:
+    """Return a sandbox with rows added after a first run, and that run's output."""
     with Sandbox(labels=350, lists=250, strict=True) as sandbox:
         first = sync(sandbox)
         sandbox.lists.add_many(120)
@@ -291,7 +266,7 @@ def busy() -> Iterator[tuple[Sandbox, str]]:
 def check_nothing_is_lost(
     sandbox: Sandbox, arrived: dict[str, set[str]], last: Output
 ) -> None:
-    """Compare what has arrived, with the last run, to what there is."""
+    """Expect each row to have arrived before the last run or with it."""
     for name, listing in zip(STREAMS, (sandbox.labels, sandbox.lists), strict=True):
         expected = {row["id"] for row in listing.rows}
         assert arrived[name] | set(last.ids(name)) == expected
@@ -299,9 +274,11 @@ def check_nothing_is_lost(
 
 @settings(deadline=None, max_examples=25, derandomize=True)
 @given(data=st.data())
-def test_sudden_death(busy: tuple[Sandbox, str], data: st.DataObject) -> None:
-    """Any prefix of the output reaches the target; the next runs lose nothing."""
-    sandbox, output = busy
+def test_any_prefix_of_the_output(
+    changed: tuple[Sandbox, str], data: st.DataObject
+) -> None:
+    """Whatever part of it reaches the target, the next runs lose nothing."""
+    sandbox, output = changed
     arrived: dict[str, set[str]] = {stream: set() for stream in STREAMS}
     state: Json | None = None
     for _ in range(3):
@@ -316,7 +293,7 @@ def test_sudden_death(busy: tuple[Sandbox, str], data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("number", [1, 3, 12])
 def test_killed(number: int) -> None:
-    """The same with a real kill -9, in the middle of the first or the second stream."""
+    """The same holds for a real kill -9, in the first or the second stream."""
     with Sandbox(labels=700, lists=700, strict=True) as sandbox:
         with started(sandbox) as process:
             at_request(sandbox, number, process.kill)

@@ -1,4 +1,4 @@
-"""Every stream: what it asks for, what it writes, and what it never does."""
+"""Every stream: what it requests, what it writes, and what it never does."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from pathlib import Path
 
 import pytest
 import requests
-from jsonschema import Draft202012Validator, FormatChecker
 
-from tap_instantly.api import rate_limit, retry
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.sandbox.families.domain_orders import CANARY_PASSWORD
 from tap_instantly.sandbox.families.webhooks import CANARY_HEADER
 from tap_instantly.sandbox.families.workspace_admin import CANARY_KEY
 from tap_instantly.streams import STREAMS
-from tests.conftest import UNHURRIED, Json, Output, catalog_of, sync
+from tests.conftest import Json, Output, catalog_of, remove_waits, sync
+from tests.schema_checks import check_records, descriptions
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +30,7 @@ if t.TYPE_CHECKING:
 
 PREFIX = "/api/v2"
 
-READS = {
+ENDPOINTS = {
     "GET /account-campaign-mappings/{}": "account_campaign_mappings:read",
     "GET /accounts": "accounts:read",
     "GET /accounts/analytics/daily": "accounts:read",
@@ -115,12 +114,12 @@ READS = {
     ),
     "POST /leads/list": "leads:read",
 }
-"""All that the tap may send, and the scope that each takes. Nothing here changes data
-or spends credits; the POSTs are questions in a body."""
+"""All that the tap may send, and the scope that it requires. Nothing here changes data
+or spends credits; the POSTs have their parameters in a body."""
 
 
 class Stream(t.Protocol):
-    """What the tests look at of a stream's class."""
+    """The attributes of a stream's class that the tests use."""
 
     name: str
     path: str
@@ -137,14 +136,14 @@ ALL = t.cast("list[Stream]", list(STREAMS))
 EVERY_STREAM = pytest.mark.parametrize("stream", ALL, ids=lambda stream: stream.name)
 
 LISTED = {"lead_labels", "lead_lists", *Sandbox().tables}
-"""The streams whose rows the sandbox can tell."""
+"""The streams whose rows the sandbox lists."""
 
 Reader = t.Callable[[Stream], "Run"]
 
 
 @dataclass
 class Run:
-    """What a run of one stream has left behind."""
+    """The output, the log and the requests of a run."""
 
     output: Output
     log: str
@@ -153,7 +152,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """Return a workspace that shows secrets wherever Instantly may."""
+    """Return a workspace with secrets wherever Instantly may send some."""
     with Sandbox(
         seed=2, labels=12, lists=20, leads=150, emails=300, strict=True
     ) as sandbox:
@@ -166,7 +165,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def read(sandbox: Sandbox) -> Reader:
-    """Return a function that reads one stream alone, and each only once."""
+    """Return a function that reads one stream, and remembers the run."""
     runs: dict[str, Run] = {}
 
     def read(stream: Stream) -> Run:
@@ -178,16 +177,16 @@ def read(sandbox: Sandbox) -> Reader:
 
 
 @pytest.fixture(scope="module")
-def whole(sandbox: Sandbox) -> Run:
-    """Return a run that reads all streams, each whole."""
+def full_run(sandbox: Sandbox) -> Run:
+    """Return a full-table run of all streams."""
     return run(sandbox, catalog_of(method="FULL_TABLE"))
 
 
 @pytest.fixture(scope="module")
 def refusals(sandbox: Sandbox) -> str:
-    """Return the log of a run with a key that lacks every scope but for parents.
+    """Return the log of runs with a key that lacks the scopes of all streams read.
 
-    Those are listed for their children, and refused in a run of their own.
+    Parents can be listed for their substreams, and are refused in a run of their own.
     """
     parents = {parent for stream in ALL for parent in parents_of(stream)}
     log = ""
@@ -214,7 +213,8 @@ def refusals(sandbox: Sandbox) -> str:
 def run(sandbox: Sandbox, catalog: Json) -> Run:
     """Read what a catalog selects."""
     sandbox.requests.clear()
-    with logged() as log, unhurried():
+    with logged() as log, pytest.MonkeyPatch.context() as patch:
+        remove_waits(patch)
         output = sync(sandbox, catalog=catalog)
         assert output.tap is not None
         output.tap.scheduler.join(60)
@@ -222,17 +222,8 @@ def run(sandbox: Sandbox, catalog: Json) -> Run:
 
 
 @contextlib.contextmanager
-def unhurried() -> Iterator[None]:
-    """Let e-mails come as fast as all else, and let no fault be passed over."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retry, "MAX_TOTAL_WAIT", 0.0)
-        patch.setitem(rate_limit.ENDPOINT_LIMITS, "/emails", UNHURRIED)
-        yield
-
-
-@contextlib.contextmanager
 def logged() -> Iterator[io.StringIO]:
-    """Collect all that is logged, down to the least."""
+    """Collect all that is logged, at every level."""
     root = logging.getLogger()
     handler = logging.StreamHandler(io.StringIO())
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
@@ -247,18 +238,18 @@ def logged() -> Iterator[io.StringIO]:
 
 
 def parents_of(stream: Stream) -> set[Stream]:
-    """Return the streams whose rows it asks about."""
+    """Return the parent streams of a stream."""
     parents: tuple[ParentStreamConfig, ...] = getattr(stream, "parents", ())
     return {t.cast("Stream", parent.stream) for parent in parents}
 
 
 def endpoint_of(stream: Stream) -> str:
-    """Return a stream's entry in `READS`."""
+    """Return a stream's entry in `ENDPOINTS`."""
     return f"{stream.http_method} " + re.sub(r"\{\w+\}", "{}", stream.path)
 
 
 def pattern_of(endpoint: str) -> re.Pattern[str]:
-    """Return what the requests to an endpoint match."""
+    """Return a pattern for the requests to an endpoint."""
     method, path = endpoint.split(" ")
     return re.compile(f"{method} {PREFIX}" + path.replace("{}", "[^/]+"))
 
@@ -269,20 +260,20 @@ def keys_of(stream: Stream, rows: list[Json]) -> list[tuple[str, ...]]:
 
 
 def canonical(rows: list[Json]) -> list[str]:
-    """Return rows as text, in an order of their own."""
+    """Return rows as sorted JSON."""
     return sorted(json.dumps(row, sort_keys=True) for row in rows)
 
 
-def test_what_may_be_sent_is_what_the_streams_ask() -> None:
-    """The list above is complete, and has nothing that no stream needs."""
-    assert sorted(READS) == sorted(map(endpoint_of, ALL))
+def test_endpoints_are_those_of_the_streams() -> None:
+    """The list above is complete, and has no endpoint that no stream needs."""
+    assert sorted(ENDPOINTS) == sorted(map(endpoint_of, ALL))
     for stream in ALL:
-        assert stream.required_scope == READS[endpoint_of(stream)]
+        assert stream.required_scope == ENDPOINTS[endpoint_of(stream)]
 
 
 @EVERY_STREAM
 def test_it_is_read(stream: Stream, sandbox: Sandbox, read: Reader) -> None:
-    """It ends well, and no request was refused or repeated."""
+    """The run ends well, and no request is refused or repeated."""
     run = read(stream)
     assert not re.findall("^(?:WARNING|ERROR|CRITICAL).*", run.log, re.MULTILINE)
     assert run.output.records(stream.name)
@@ -293,23 +284,17 @@ def test_it_is_read(stream: Stream, sandbox: Sandbox, read: Reader) -> None:
 
 
 @EVERY_STREAM
-def test_its_records_fit(stream: Stream, read: Reader) -> None:
-    """Each RECORD agrees with the SCHEMA, formats and nested fields included."""
-    assert {"date", "date-time"} <= FormatChecker.checkers.keys()
+def test_its_records_conform(stream: Stream, read: Reader) -> None:
+    """Each RECORD conforms to its SCHEMA, formats and nested fields included."""
     output = read(stream).output
     [message] = output.of("SCHEMA")
-    Draft202012Validator.check_schema(message["schema"])
-    validator = Draft202012Validator(
-        message["schema"], format_checker=FormatChecker(["date", "date-time"])
-    )
-    for record in output.records(stream.name):
-        validator.validate(record)
+    check_records(output.messages)
     assert message["key_properties"] == list(stream.primary_keys)
 
 
 @EVERY_STREAM
 def test_its_keys(stream: Stream, read: Reader) -> None:
-    """No key comes twice, and none is missing."""
+    """No key is missing or comes twice."""
     keys = keys_of(stream, read(stream).output.records(stream.name))
     assert len(set(keys)) == len(keys)
     assert all(value is not None for key in keys for value in key)
@@ -321,7 +306,7 @@ def test_its_keys(stream: Stream, read: Reader) -> None:
     ids=lambda stream: stream.name,
 )
 def test_it_is_complete(stream: Stream, sandbox: Sandbox, read: Reader) -> None:
-    """All rows that Instantly has arrive."""
+    """All rows of the sandbox arrive."""
     found = keys_of(stream, read(stream).output.records(stream.name))
     lists: Json = {"lead_labels": sandbox.labels, "lead_lists": sandbox.lists}
     table = (lists | {**sandbox.tables})[stream.name]
@@ -329,16 +314,18 @@ def test_it_is_complete(stream: Stream, sandbox: Sandbox, read: Reader) -> None:
 
 
 @EVERY_STREAM
-def test_it_is_read_whole(stream: Stream, read: Reader, whole: Run) -> None:
-    """Full-table replication, of all streams at once, brings the same."""
+def test_full_table(stream: Stream, read: Reader, full_run: Run) -> None:
+    """Full-table replication of all streams brings the same records."""
     expected = canonical(read(stream).output.records(stream.name))
-    assert canonical(whole.output.records(stream.name)) == expected
-    assert "replication_key_value" not in whole.output.state["bookmarks"][stream.name]
+    assert canonical(full_run.output.records(stream.name)) == expected
+    assert (
+        "replication_key_value" not in full_run.output.state["bookmarks"][stream.name]
+    )
 
 
 @EVERY_STREAM
 def test_bookmark(stream: Stream, read: Reader) -> None:
-    """It is the latest value of the replication key, whatever the order was."""
+    """It is the latest value of the replication key, whatever the order is."""
     output = read(stream).output
     key = stream.replication_key
     if not isinstance(key, str) or stream.full_table_by_default:
@@ -350,20 +337,20 @@ def test_bookmark(stream: Stream, read: Reader) -> None:
 
 @EVERY_STREAM
 def test_it_only_reads(stream: Stream, sandbox: Sandbox, read: Reader) -> None:
-    """Nothing is sent that is not in the list above, so nothing changes or costs."""
+    """Only requests from the list above are sent, so nothing changes or costs money."""
     check_requests(read(stream).requests)
     assert not sandbox.writes
 
 
-def test_reading_whole_only_reads(sandbox: Sandbox, whole: Run) -> None:
-    """That holds for all streams together as well."""
-    check_requests(whole.requests)
+def test_a_full_run_only_reads(sandbox: Sandbox, full_run: Run) -> None:
+    """The same holds for all streams in one run."""
+    check_requests(full_run.requests)
     assert not sandbox.writes
 
 
 def check_requests(requests: list[Request]) -> None:
-    """Expect no request but those that are listed."""
-    allowed = [pattern_of(endpoint) for endpoint in READS]
+    """Expect only requests from the list."""
+    allowed = [pattern_of(endpoint) for endpoint in ENDPOINTS]
     for request in requests:
         sent = f"{request.method} {request.path}"
         assert any(pattern.fullmatch(sent) for pattern in allowed), sent
@@ -372,13 +359,13 @@ def check_requests(requests: list[Request]) -> None:
 
 @EVERY_STREAM
 def test_it_keeps_secrets(stream: Stream, sandbox: Sandbox, read: Reader) -> None:
-    """Keys, headers and passwords are in no message and no log line."""
+    """Keys, headers and passwords are in no message and in no log line."""
     check_secrets(sandbox, read(stream))
 
 
-def test_reading_whole_keeps_secrets(sandbox: Sandbox, whole: Run) -> None:
-    """That holds for all streams together as well."""
-    check_secrets(sandbox, whole)
+def test_a_full_run_keeps_secrets(sandbox: Sandbox, full_run: Run) -> None:
+    """The same holds for all streams in one run."""
+    check_secrets(sandbox, full_run)
 
 
 def check_secrets(sandbox: Sandbox, run: Run) -> None:
@@ -397,7 +384,7 @@ def check_secrets(sandbox: Sandbox, run: Run) -> None:
     ],
 )
 def test_the_canaries_are_there(sandbox: Sandbox, path: str, secret: str) -> None:
-    """The test above would notice: the sandbox does send them."""
+    """The sandbox does send secrets, so the tests above would notice them."""
     headers = {"Authorization": f"Bearer {sandbox.key}"}
     answer = requests.get(sandbox.url + path, headers=headers, timeout=60)
     assert secret in answer.text
@@ -405,20 +392,11 @@ def test_the_canaries_are_there(sandbox: Sandbox, path: str, secret: str) -> Non
 
 @EVERY_STREAM
 def test_missing_scope(stream: Stream, refusals: str) -> None:
-    """The message says what to allow the key."""
+    """The message names the scope that the key lacks."""
     lines = re.findall(rf"^ERROR {stream.name}: (.*)", refusals, re.MULTILINE)
     assert len(lines) == 1
     assert lines[0].startswith(f"HTTP 403 from {stream.path}: ")
-    assert f"`{READS[endpoint_of(stream)]}` or `all:read`" in lines[0]
-
-
-def described(schema: Json, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each property's path and description, nested ones included."""
-    for name, inner in schema.get("properties", {}).items():
-        yield f"{path}.{name}", inner.get("description", "")
-        yield from described(inner, f"{path}.{name}")
-    if "items" in schema:
-        yield from described(schema["items"], f"{path}[]")
+    assert f"`{ENDPOINTS[endpoint_of(stream)]}` or `all:read`" in lines[0]
 
 
 @EVERY_STREAM
@@ -426,13 +404,13 @@ def test_its_schema_is_described(stream: Stream, read: Reader) -> None:
     """The descriptions become comments on the table and its columns."""
     [message] = read(stream).output.of("SCHEMA")
     assert message["schema"]["description"].endswith(".")
-    for path, description in described(message["schema"]):
+    for path, description in descriptions(message["schema"]):
         assert re.search(r"\w+ \w+.*\.$", description, re.DOTALL), path
 
 
 @EVERY_STREAM
 def test_its_schema_has_no_secrets(stream: Stream, read: Reader) -> None:
-    """What is never emitted cannot be selected."""
+    """A secret field cannot be selected."""
     [message] = read(stream).output.of("SCHEMA")
     assert not {*stream.secret_fields} & message["schema"]["properties"].keys()
 
@@ -442,7 +420,7 @@ ROW = re.compile(r"^\| `(\w+)` \|(.*)\|(.*)\|(.*)\|(.*)\|$", re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def documented() -> dict[str, list[str]]:
-    """Return the README's tables: the cells behind each stream's name."""
+    """Return the README's tables: the cells after each stream's name."""
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     rows = ROW.findall(readme.partition("\n## Streams\n")[2].partition("\n## ")[0])
     assert len({name for name, *_ in rows}) == len(rows)
@@ -450,13 +428,13 @@ def documented() -> dict[str, list[str]]:
 
 
 def test_the_readme_has_every_stream(documented: dict[str, list[str]]) -> None:
-    """A new stream is added there, and one that is gone is not."""
+    """It has all streams, and no others."""
     assert sorted(documented) == sorted(stream.name for stream in ALL)
 
 
 @EVERY_STREAM
 def test_the_readme_is_right(stream: Stream, documented: dict[str, list[str]]) -> None:
-    """Its row says what the stream does."""
+    """Its row has the stream's endpoint, key and replication key."""
     key = stream.replication_key
     assert documented[stream.name] == [
         f"`{stream.http_method} {stream.path}`",

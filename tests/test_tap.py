@@ -5,29 +5,35 @@ from __future__ import annotations
 import json
 import typing as t
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from singer_sdk.testing import SuiteConfig, get_tap_test_class
 from syrupy.extensions.json import JSONSnapshotExtension
 
+from tap_instantly import schemas
+from tap_instantly.reading.stream import InstantlyStream
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.tap import TapInstantly
-from tests.conftest import HEART, UNHURRIED, Json, catalog_of, sync
+from tests.conftest import DEFAULT_STREAMS, UNLIMITED, Json, catalog_of, sync
+from tests.schema_checks import descriptions
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from syrupy.assertion import SnapshotAssertion
 
     from tests.conftest import Command
 
 STREAMS = sorted(TapInstantly(config={}, validate_config=False).streams)
 
-# The suite asks for the configuration while pytest still collects.
+# The suite needs the configuration while pytest still collects.
 SANDBOX = Sandbox(labels=120, lists=120, emails=150, strict=True)
 SANDBOX.start()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _stop_sandbox() -> t.Iterator[None]:
+def _stop_sandbox() -> Iterator[None]:
     yield
     SANDBOX.stop()
 
@@ -37,7 +43,7 @@ TestSdkSuite = get_tap_test_class(
     config={
         "api_key": SANDBOX.key,
         "api_url": SANDBOX.url,
-        "max_requests_per_minute": UNHURRIED,
+        "max_requests_per_minute": UNLIMITED,
     },
     suite_config=SuiteConfig(max_records_limit=None),
     catalog=catalog_of(),
@@ -55,26 +61,30 @@ def catalog() -> dict[str, Json]:
 def test_catalog(
     stream: str, catalog: dict[str, Json], snapshot: SnapshotAssertion
 ) -> None:
-    """A change of a stream's catalog entry is a change that somebody has reviewed."""
+    """A changed catalog entry must be reviewed, and its snapshot renewed."""
     assert catalog[stream] == snapshot(extension_class=JSONSnapshotExtension)
 
 
 def test_there_are_seventy() -> None:
-    """None is forgotten."""
+    """No stream is missing that has a class or a schema, and no name comes twice."""
     assert len(STREAMS) == 70
+    assert sorted(names_in_classes(InstantlyStream)) == STREAMS
+    files = Path(schemas.__file__).parent.glob("*.json")
+    assert sorted(file.stem for file in files) == STREAMS
 
 
-def described(schema: Json, path: str = "") -> t.Iterator[tuple[str, str]]:
-    """Yield each property's path and description."""
-    for name, inner in schema.get("properties", {}).items():
-        yield f"{path}.{name}", inner.get("description", "")
-        yield from described(inner, f"{path}.{name}")
+def names_in_classes(base: type[InstantlyStream]) -> Iterator[str]:
+    """Yield the names of the streams for which the tap has a class."""
+    for stream in base.__subclasses__():
+        if "name" in vars(stream) and stream.__module__.startswith("tap_instantly."):
+            yield vars(stream)["name"]
+        yield from names_in_classes(stream)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_every_property_is_described(stream: str, catalog: dict[str, Json]) -> None:
     """The descriptions become comments on the columns."""
-    for path, description in described(catalog[stream]["schema"]):
+    for path, description in descriptions(catalog[stream]["schema"]):
         assert description.endswith("."), f"{path} lacks a sentence"
 
 
@@ -89,16 +99,16 @@ def test_schema_is_open(stream: str, catalog: dict[str, Json]) -> None:
         assert ("null" in inner["type"]) == (name not in keys)
 
 
-@pytest.mark.parametrize("stream", HEART)
+@pytest.mark.parametrize("stream", DEFAULT_STREAMS)
 def test_keys_are_unique(stream: str) -> None:
-    """The SDK's suite cannot see a key that comes twice."""
+    """The SDK's suite does not notice duplicate keys."""
     keys = Counter(sync(SANDBOX).ids(stream))
     assert len(keys) == 120
     assert set(keys.values()) == {1}
 
 
 def test_label_says_how_leads_point_to_it(catalog: dict[str, Json]) -> None:
-    """Everybody's first join goes wrong otherwise."""
+    """The description of `label` prevents a wrong join."""
     label = catalog["lead_labels"]["schema"]["properties"]["label"]["description"]
     assert "interest_status" in label
     assert "not by id" in label
@@ -109,14 +119,14 @@ def test_both_streams_in_one_run(tap: Command) -> None:
     output = tap(sandbox=SANDBOX)
     assert output.exit_code == 0
     kinds = Counter((m["type"], m.get("stream")) for m in output.messages)
-    for stream in HEART:
+    for stream in DEFAULT_STREAMS:
         assert kinds["SCHEMA", stream] == 1
         assert kinds["RECORD", stream] == 120
         assert output.bookmark(stream)
 
 
 def test_deselected_stream_and_field(tap: Command, catalog: dict[str, Json]) -> None:
-    """What the catalog does not select is not asked for, or not written."""
+    """Streams that are not selected are not requested, and such fields not written."""
     entries = json.loads(json.dumps(list(catalog.values())))
     for entry in entries:
         for item in entry["metadata"]:

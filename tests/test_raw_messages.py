@@ -1,4 +1,4 @@
-"""Pages written at once are what the SDK writes record by record."""
+"""Pages encoded as a whole, which must equal what the SDK writes record by record."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from tap_instantly.reading.stream import InstantlyStream
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.streams import STREAMS
 from tap_instantly.tap import TapInstantly
-from tests.conftest import HEART, Json, Output, catalog_of, sync
+from tests.conftest import DEFAULT_STREAMS, UNLIMITED, Json, Output, catalog_of, sync
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 BEGIN = 1_790_000_000_000
-"""An instant for all runs to begin at, in milliseconds."""
+"""When all runs begin, in milliseconds."""
 
-RELIED_ON = {
+SDK_DIGESTS = {
     (Stream, "sync"): "6b4262dcdddf",
     (Stream, "_sync_records"): "8928dc7f50e9",
     (Stream, "_sync_batches"): "a42df0f3a087",
@@ -50,12 +50,12 @@ RELIED_ON = {
     (RecordMessage, "to_dict"): "821fe177d16c",
     (sdk_msgspec, "MsgSpecWriter"): "98f2e5cd2a92",
 }
-"""What the tap does in the SDK's place, or around it: digests of the SDK's sources."""
+"""What the tap replaces or wraps, with digests of the SDK's source code."""
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """Return a workspace with something of everything."""
+    """Return a workspace with rows for every stream."""
     with Sandbox(
         labels=230,
         lists=20,
@@ -69,14 +69,14 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(autouse=True)
-def steady(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all runs begin at once, and e-mails come as fast as anything."""
+def same_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all runs begin at the same time, and lift the rate limit of e-mails."""
     monkeypatch.setattr(TapInstantly, "initialized_at", BEGIN, raising=False)
-    monkeypatch.setattr(rate_limit, "ENDPOINT_LIMITS", {})
+    monkeypatch.setitem(rate_limit.ENDPOINT_LIMITS, "/emails", UNLIMITED)
 
 
 def written(sandbox: Sandbox, catalog: Json | None = None, **settings: t.Any) -> str:
-    """Return all that a run writes, but for when it was read."""
+    """Return all that a run writes, except the time at which it was read."""
     catalog = catalog or catalog_of(*(stream.name for stream in STREAMS))
     stdout = sync(sandbox, catalog=catalog, **settings).stdout
     return re.sub(r',"time_extracted":"[-0-9T:.]{19,26}Z"', "", stdout)
@@ -86,23 +86,23 @@ def written(sandbox: Sandbox, catalog: Json | None = None, **settings: t.Any) ->
 def test_both_ways_write_the_same(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, method: str | None
 ) -> None:
-    """Byte for byte, of all streams, whether pages or rows are checked."""
+    """Byte for byte, for all streams, whether whole pages or rows are conformed."""
     catalog = catalog_of(*(stream.name for stream in STREAMS), method=method)
     options: Json = {"emit_activate_version_messages": True}
-    quick = written(sandbox, catalog, **options)
-    assert {m["stream"] for m in Output(quick).of("RECORD")} == {
+    raw = written(sandbox, catalog, **options)
+    assert {m["stream"] for m in Output(raw).of("RECORD")} == {
         stream.name for stream in STREAMS
     }
     monkeypatch.setattr(RecordConformer, "fits", lambda *_: False)
-    assert written(sandbox, catalog, **options) == quick
+    assert written(sandbox, catalog, **options) == raw
     monkeypatch.setattr(SDKStream, "can_write_raw", False)
-    assert written(sandbox, catalog, **options) == quick
+    assert written(sandbox, catalog, **options) == raw
 
 
-@pytest.mark.parametrize("most", [1, 2, 16, 64])
-def test_order_does_not_depend_on_concurrency(sandbox: Sandbox, most: int) -> None:
-    """The same data gives the same bytes."""
-    assert written(sandbox, max_concurrency=most) == written(sandbox)
+@pytest.mark.parametrize("limit", [1, 2, 16, 64])
+def test_order_does_not_depend_on_concurrency(sandbox: Sandbox, limit: int) -> None:
+    """The same data becomes the same bytes."""
+    assert written(sandbox, max_concurrency=limit) == written(sandbox)
 
 
 ODD: list[Json] = [
@@ -122,80 +122,80 @@ ODD: list[Json] = [
 
 @pytest.mark.parametrize("number", range(len(ODD)))
 def test_odd_values(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """Whatever a page holds, both ways make the same of it."""
+    """Both ways write the same, whatever a page holds."""
     row = ODD[number]
     with Sandbox(labels=120, lists=0, strict=True) as sandbox:
         sandbox.labels.add(**row)
         catalog = catalog_of("lead_labels")
-        quick = written(sandbox, catalog)
-        assert len(Output(quick).records("lead_labels")) == 121
+        raw = written(sandbox, catalog)
+        assert len(Output(raw).records("lead_labels")) == 121
         monkeypatch.setattr(RecordConformer, "fits", lambda *_: False)
         monkeypatch.setattr(SDKStream, "can_write_raw", False)
-        assert written(sandbox, catalog) == quick
+        assert written(sandbox, catalog) == raw
 
 
-def test_half_a_character(monkeypatch: pytest.MonkeyPatch) -> None:
-    """JSON can spell what UTF-8 cannot, and it comes out as it came in."""
+def test_a_lone_surrogate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON can escape what UTF-8 cannot encode; it is written as it came."""
     with Sandbox(labels=3, lists=0, strict=True) as sandbox:
         rows = sandbox.labels.rows
         rows[1]["label"] = "\ud800 alone"
         page = json.dumps({"items": rows}).encode()
         sandbox.fail("/lead-labels", body=page)
         catalog = catalog_of("lead_labels")
-        quick = written(sandbox, catalog)
-        assert Output(quick).records("lead_labels") == rows
+        raw = written(sandbox, catalog)
+        assert Output(raw).records("lead_labels") == rows
         monkeypatch.setattr(SDKStream, "can_write_raw", False)
-        assert written(sandbox, catalog) == quick
+        assert written(sandbox, catalog) == raw
 
 
-def test_a_misfit_in_a_page(
+def test_a_schema_mismatch_in_a_page(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What comes before it is written, whichever way."""
+    """Both ways write the records before it."""
     with Sandbox(labels=150, lists=0, strict=True) as sandbox:
         sandbox.labels.edit(sandbox.labels.rows[120]["id"], label={"no": "text"})
         catalog = catalog_of("lead_labels")
-        quick = written(sandbox, catalog)
-        assert len(Output(quick).records("lead_labels")) == 120
+        raw = written(sandbox, catalog)
+        assert len(Output(raw).records("lead_labels")) == 120
         assert "field `label`" in caplog.text
         monkeypatch.setattr(SDKStream, "can_write_raw", False)
-        assert written(sandbox, catalog) == quick
+        assert written(sandbox, catalog) == raw
 
 
-def test_a_field_that_is_new(caplog: pytest.LogCaptureFixture) -> None:
-    """Pages with a field that is known to be unknown are checked as a whole again."""
+def test_an_unknown_field(caplog: pytest.LogCaptureFixture) -> None:
+    """After the warning about it, pages with the field are found to fit as a whole."""
     with Sandbox(labels=350, lists=0, strict=True) as sandbox:
         for row in sandbox.labels.rows:
             sandbox.labels.edit(row["id"], colour="red")
-        hits: list[bool] = []
-        usual = RecordConformer.fits
+        results: list[bool] = []
+        fits = RecordConformer.fits
 
-        def fits(self: RecordConformer, rows: list[Json]) -> bool:
-            hits.append(usual(self, rows))
-            return hits[-1]
+        def spy(self: RecordConformer, rows: list[Json]) -> bool:
+            results.append(fits(self, rows))
+            return results[-1]
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(RecordConformer, "fits", fits)
+            patch.setattr(RecordConformer, "fits", spy)
             output = sync(sandbox, catalog=catalog_of("lead_labels"))
     assert not any("colour" in record for record in output.records("lead_labels"))
     assert caplog.text.count("left out the field `colour`") == 1
-    assert hits[0] is False
-    assert all(hits[1:])
+    assert results[0] is False
+    assert all(results[1:])
 
 
-# What asks for the SDK's own way
+# What only the SDK can do
 
 
-def mapped(sandbox: Sandbox, **settings: t.Any) -> Output:
-    """Run with something that only the SDK can do."""
-    return sync(sandbox, catalog=catalog_of(*HEART), **settings)
+def sync_by_sdk(sandbox: Sandbox, **settings: t.Any) -> Output:
+    """Run with settings that need the SDK's own way of writing."""
+    return sync(sandbox, catalog=catalog_of(*DEFAULT_STREAMS), **settings)
 
 
 def test_stream_maps(sandbox: Sandbox) -> None:
     """One stream is mapped, the other is not."""
     is_kept = "interest_status_label == 'positive'"
     maps = {"lead_labels": {"shout": "label.upper()", "__filter__": is_kept}}
-    output = mapped(sandbox, stream_maps=maps)
+    output = sync_by_sdk(sandbox, stream_maps=maps)
     rows = sandbox.labels.rows
     rows = [row for row in rows if row["interest_status_label"] == "positive"]
     found = output.records("lead_labels")
@@ -206,8 +206,10 @@ def test_stream_maps(sandbox: Sandbox) -> None:
 
 
 def test_a_stream_with_another_name(sandbox: Sandbox) -> None:
-    """It has it everywhere."""
-    output = mapped(sandbox, stream_maps={"lead_lists": {"__alias__": "prospects"}})
+    """All its messages have that name."""
+    output = sync_by_sdk(
+        sandbox, stream_maps={"lead_lists": {"__alias__": "prospects"}}
+    )
     assert len(output.records("prospects")) == len(sandbox.lists.rows)
     assert "lead_lists" not in {m.get("stream") for m in output.messages}
 
@@ -225,7 +227,7 @@ def test_flattening(sandbox: Sandbox) -> None:
 def test_flattening_of_every_stream(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The SDK takes a schema's own description for that of a field of this name."""
+    """Each can be flattened, although the SDK mistakes a description for a field."""
     catalog = catalog_of(*(stream.name for stream in STREAMS))
     settings: Json = {"flattening_enabled": True, "flattening_max_depth": 2}
     flat = sync(sandbox, catalog=catalog, **settings)
@@ -236,7 +238,7 @@ def test_flattening_of_every_stream(
 
 
 def batches(directory: Path) -> Json:
-    """Return the setting for batches of a hundred rows in files."""
+    """Return the setting for BATCH files of a hundred rows."""
     return {
         "encoding": {"format": "jsonl", "compression": "gzip"},
         "storage": {"root": directory.as_uri(), "prefix": ""},
@@ -245,8 +247,8 @@ def batches(directory: Path) -> Json:
 
 
 def test_batches(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Records go to files."""
-    output = mapped(sandbox, batch_config=batches(tmp_path))
+    """All records are in BATCH files."""
+    output = sync_by_sdk(sandbox, batch_config=batches(tmp_path))
     assert not output.of("RECORD")
     rows = [
         json.loads(line)
@@ -261,7 +263,7 @@ def test_batches(sandbox: Sandbox, tmp_path: Path) -> None:
 def test_state_waits_for_the_last_batch(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that ends before it is written has no bookmark that says otherwise."""
+    """A run that is interrupted before that leaves no bookmark."""
     bookmarks: list[object] = []
     usual = Stream._write_batch_message  # noqa: SLF001 (the moment before)
 
@@ -270,7 +272,7 @@ def test_state_waits_for_the_last_batch(
         usual(self, *arguments, **options)
 
     monkeypatch.setattr(Stream, "_write_batch_message", write)
-    output = mapped(sandbox, batch_config=batches(tmp_path))
+    output = sync_by_sdk(sandbox, batch_config=batches(tmp_path))
     assert bookmarks == [None] * (3 + 1)
     assert output.messages[-1]["type"] == "STATE"
     assert output.bookmark("lead_labels") is not None
@@ -283,7 +285,7 @@ def test_batches_that_cannot_be_written(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Their stream keeps its bookmark and says why; the next is read all the same."""
+    """The stream fails with a reason, and the next stream is read all the same."""
     usual = Stream._write_batch_message  # noqa: SLF001 (as if it were the file)
 
     def write(self: Stream, *arguments: t.Any, **options: t.Any) -> None:
@@ -292,7 +294,7 @@ def test_batches_that_cannot_be_written(
         usual(self, *arguments, **options)
 
     monkeypatch.setattr(Stream, "_write_batch_message", write)
-    output = mapped(sandbox, batch_config=batches(tmp_path))
+    output = sync_by_sdk(sandbox, batch_config=batches(tmp_path))
     assert {message["stream"] for message in output.of("BATCH")} == {"lead_lists"}
     assert output.bookmark("lead_labels") is None
     assert output.bookmark("lead_lists") is not None
@@ -307,7 +309,7 @@ def unzipped(path: Path) -> list[bytes]:
 
 @pytest.mark.parametrize("method", [None, "FULL_TABLE"])
 def test_fields_that_are_not_selected(sandbox: Sandbox, method: str | None) -> None:
-    """They are left out; all else is as it was."""
+    """They are left out, and all other fields are written."""
     catalog = catalog_of("lead_labels", method=method)
     for entry in catalog["streams"][0]["metadata"]:
         if entry["breadcrumb"][-1:] == ["description"]:
@@ -323,20 +325,20 @@ def test_fields_that_are_not_selected(sandbox: Sandbox, method: str | None) -> N
 # What the SDK may change
 
 
-@pytest.mark.parametrize(("owner", "name"), RELIED_ON)
-def test_the_sdk_is_what_was_measured(owner: object, name: str) -> None:
-    """Tell in words what to look at when a new version of the SDK differs."""
-    relied_on = getattr(owner, name)
-    source = inspect.getsource(getattr(relied_on, "fget", relied_on))
+@pytest.mark.parametrize(("owner", "name"), SDK_DIGESTS)
+def test_the_sdk_has_not_changed(owner: object, name: str) -> None:
+    """If a new version of the SDK differs, the message says what to compare."""
+    replaced = getattr(owner, name)
+    source = inspect.getsource(getattr(replaced, "fget", replaced))
     found = hashlib.sha256(source.encode()).hexdigest()[:12]
-    assert found == RELIED_ON[owner, name], (
+    assert found == SDK_DIGESTS[owner, name], (
         f"singer-sdk has changed `{name}`, which sdk_stream.py, messages.py or "
         f"tap.py does in its place: compare both, then note {found} here"
     )
 
 
-def test_no_stream_changes_records_on_the_sdks_way() -> None:
-    """`post_process` and child contexts are not called for pages."""
+def test_no_stream_uses_hooks_of_the_sdk() -> None:
+    """`post_process` and child contexts are not called for whole pages."""
     for stream in STREAMS:
         assert stream.post_process is Stream.post_process
         assert stream.generate_child_contexts is Stream.generate_child_contexts

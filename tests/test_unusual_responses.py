@@ -1,4 +1,4 @@
-"""Answers that are odd, but no reason to lose a row or to show a secret."""
+"""Unusual responses, for which no row may be lost and no secret shown."""
 
 from __future__ import annotations
 
@@ -7,47 +7,38 @@ import typing as t
 
 import pytest
 
-from tap_instantly.api import rate_limit, retry
 from tap_instantly.sandbox import Sandbox
-from tests.conftest import Json, Output, catalog_of, sync
+from tests.conftest import catalog_of, read, sync
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.conftest import Json
+
+pytestmark = pytest.mark.usefixtures("no_waits")
+
 CANARY = "made-up-canary"
-
-
-@pytest.fixture(autouse=True)
-def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither keep e-mails at their distance nor try anything again."""
-    monkeypatch.setattr(rate_limit, "ENDPOINT_LIMITS", {})
-    monkeypatch.setattr(retry, "MAX_TOTAL_WAIT", 0.0)
 
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """Return a small workspace with its own campaigns and mailboxes."""
+    """Return a small workspace with campaigns and mailboxes."""
     with Sandbox(
         labels=0, lists=1, campaigns=3, accounts=3, emails=250, strict=True
     ) as sandbox:
         yield sandbox
 
 
-def read(sandbox: Sandbox, *streams: str, **settings: t.Any) -> Output:
-    """Read some streams."""
-    return sync(sandbox, catalog=catalog_of(*streams), **settings)
-
-
-def answer(
+def respond(
     sandbox: Sandbox, path: str, content: object, *, times: int | None = None
 ) -> None:
-    """Let an endpoint answer something else."""
+    """Let an endpoint respond with this content."""
     sandbox.fail(path, 200, times=times, body=json.dumps(content).encode())
 
 
-def test_no_bookmark_comes_before_its_batch(sandbox: Sandbox, tmp_path: Path) -> None:
-    """E-mails are bookmarked page by page, but a batch is written at the end."""
+def test_no_bookmark_precedes_its_batch(sandbox: Sandbox, tmp_path: Path) -> None:
+    """E-mails are bookmarked page by page, except with BATCH files."""
     batch = {
         "encoding": {"format": "jsonl", "compression": "gzip"},
         "storage": {"root": tmp_path.as_uri()},
@@ -74,7 +65,7 @@ def test_no_bookmark_comes_before_its_batch(sandbox: Sandbox, tmp_path: Path) ->
 def test_figures_from_before_a_parent(
     sandbox: Sandbox, stream: str, parents: str, key: str
 ) -> None:
-    """A mailbox that was connected anew has figures of its former life."""
+    """A mailbox that is connected again has figures from before its creation."""
     usual = read(sandbox, stream).records(stream)
     for row in sandbox.tables[parents].rows:
         late = "2026-10-29T16:00:00.000Z"
@@ -83,21 +74,17 @@ def test_figures_from_before_a_parent(
     assert len(usual) > 3
 
 
-def test_entries_that_read_alike(sandbox: Sandbox) -> None:
-    """Each entry of a history is one, whatever it says; the order is kept."""
+def test_equal_entries(sandbox: Sandbox) -> None:
+    """Entries of a history may be equal; each is written, in order."""
     entries = [{"s": "x"}] * 150 + [{"s": "y"}, {"s": "x"}]
     [resource] = sandbox.lists.rows
     path = f"/history/{resource['id']}"
-    answer(sandbox, path, entries[:100], times=1)
-    answer(sandbox, path, entries[100:], times=1)
-    answer(sandbox, path, [])
-    rows = [
-        row
-        for row in read(sandbox, "supersearch_enrichment_history").records(
-            "supersearch_enrichment_history"
-        )
-        if row["resource_id"] == resource["id"]
-    ]
+    respond(sandbox, path, entries[:100], times=1)
+    respond(sandbox, path, entries[100:], times=1)
+    respond(sandbox, path, [])
+    stream = "supersearch_enrichment_history"
+    records = read(sandbox, stream).records(stream)
+    rows = [row for row in records if row["resource_id"] == resource["id"]]
     assert [row["entry"] for row in rows] == entries
     assert [row["position"] for row in rows] == list(range(152))
 
@@ -105,9 +92,9 @@ def test_entries_that_read_alike(sandbox: Sandbox) -> None:
 def test_a_history_that_does_not_end(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A server that takes no notice of the offset is no endless list."""
+    """If the server ignores the offset, the stream fails instead of looping."""
     [resource] = sandbox.lists.rows
-    answer(sandbox, f"/history/{resource['id']}", [{"s": "x"}] * 100)
+    respond(sandbox, f"/history/{resource['id']}", [{"s": "x"}] * 100)
     read(sandbox, "supersearch_enrichment_history")
     assert "the list does not end" in caplog.text
 
@@ -116,10 +103,10 @@ def test_a_history_that_does_not_end(
 def test_passwords_of_mailboxes(
     sandbox: Sandbox, stream: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not even a catalog that asks for them is given any."""
+    """They are not written even if a catalog selects them."""
     names = ("imap_password", "smtp_password")
     row = sandbox.tables["accounts"].rows[0]
-    answer(sandbox, f"/accounts/{row['email']}", row | dict.fromkeys(names, CANARY))
+    respond(sandbox, f"/accounts/{row['email']}", row | dict.fromkeys(names, CANARY))
     sandbox.tables["accounts"].edit(row["email"], **dict.fromkeys(names, CANARY))
     catalog = catalog_of(stream)
     [entry] = catalog["streams"]
@@ -135,7 +122,7 @@ def test_passwords_of_mailboxes(
 def test_a_list_that_breaks_off(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A 404 in the middle is no thing that is gone: what follows must not be lost."""
+    """A 404 after the first page is an error, not a deleted parent."""
     stream = "ai_deliverability_feed_items"
     sandbox.fail("/feed-items", 404, after=1)
     output = read(sandbox, stream)
@@ -163,8 +150,8 @@ def test_a_list_that_breaks_off(
     ],
 )
 def test_gaps_in_the_warm_up(sandbox: Sandbox, content: Json, rows: int) -> None:
-    """A mailbox without figures keeps no other from its own."""
-    answer(sandbox, "/warmup-analytics", content)
+    """A mailbox without figures does not affect the others."""
+    respond(sandbox, "/warmup-analytics", content)
     output = read(sandbox, "warmup_analytics")
     assert len(output.records("warmup_analytics")) == rows
 
@@ -173,17 +160,17 @@ def test_gaps_in_the_warm_up(sandbox: Sandbox, content: Json, rows: int) -> None
 def test_no_warm_up(
     sandbox: Sandbox, content: Json, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An answer that is none is not taken for one without figures."""
-    answer(sandbox, "/warmup-analytics", content)
+    """A malformed response is not taken for one without figures."""
+    respond(sandbox, "/warmup-analytics", content)
     read(sandbox, "warmup_analytics")
     assert "has no map `email_date_data`" in caplog.text
 
 
-def test_a_type_that_is_text(sandbox: Sandbox) -> None:
-    """An agent is asked about all the same."""
+def test_a_type_as_text(sandbox: Sandbox) -> None:
+    """The agent's substreams are read all the same."""
     usual = read(sandbox, "ai_sales_agents").ids("ai_sales_agents")
     rows = sandbox.tables["ai_agents"].rows
-    answer(
+    respond(
         sandbox, "/ai-agents", {"items": [r | {"type": str(r["type"])} for r in rows]}
     )
     again = read(sandbox, "ai_sales_agents").ids("ai_sales_agents")
@@ -191,8 +178,8 @@ def test_a_type_that_is_text(sandbox: Sandbox) -> None:
     assert usual
 
 
-def test_a_parent_that_the_catalog_cuts_short(sandbox: Sandbox) -> None:
-    """It is only listed, for which no more is needed than the tap itself knows."""
+def test_a_parent_whose_schema_the_catalog_cuts(sandbox: Sandbox) -> None:
+    """A parent that is not selected is listed by the tap's own schema."""
     catalog = catalog_of("campaigns", "campaign_sending_status")
     for entry in catalog["streams"]:
         if entry["tap_stream_id"] == "campaigns":
@@ -203,8 +190,8 @@ def test_a_parent_that_the_catalog_cuts_short(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("identity", [".", "..", "..."])
-def test_ids_that_would_lead_elsewhere(sandbox: Sandbox, identity: str) -> None:
-    """A path of dots is another path."""
+def test_ids_that_would_change_the_path(sandbox: Sandbox, identity: str) -> None:
+    """An id of dots would lead to another endpoint, so it is skipped."""
     sandbox.tables["campaigns"].add(id=identity)
     output = read(sandbox, "campaign_sending_status")
     assert len(output.records("campaign_sending_status")) == 3

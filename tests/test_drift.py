@@ -43,10 +43,10 @@ def documented(stream: InstantlyStream) -> Json:
     else:
         response = {"type": "array", "items": row} if stream.data_selector.many else row
     if stream.data_selector.field:
-        answer = having(**{stream.data_selector.field: answer})
+        response = having(**{stream.data_selector.field: response})
     if stream.data_selector.has_cursor:
-        answer["properties"]["next_starting_after"] = {"type": "string"}
-    operation: Json = {"responses": {"200": of_json(answer)}}
+        response["properties"]["next_starting_after"] = {"type": "string"}
+    operation: Json = {"responses": {"200": of_json(response)}}
     if stream.http_method == "POST":
         operation["requestBody"] = of_json(having(**{name: {} for name in names}))
     else:

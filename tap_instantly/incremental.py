@@ -146,9 +146,11 @@ class DatetimeFilter:
 
 def midnight(timestamp: datetime) -> datetime:
     """Return the beginning of a day (UTC)."""
-    return timestamp.astimezone(timezone.utc).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
+    try:
+        timestamp = timestamp.astimezone(timezone.utc)
+    except OverflowError:  # outside the years that Python knows
+        timestamp = timestamp.replace(tzinfo=timezone.utc)
+    return timestamp.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 @dataclass(frozen=True)

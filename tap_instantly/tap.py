@@ -36,7 +36,7 @@ class TapInstantly(CommandLineTap):
     name = "tap-instantly"
     config_jsonschema: t.ClassVar[dict[str, t.Any]] = SETTINGS.to_dict()
     scheduler: PartitionScheduler
-    """What reads the streams of the run that has begun last."""
+    """Reads the streams of the latest run; absent before the first."""
 
     @override
     def discover_streams(self) -> list[InstantlyStream]:
@@ -87,6 +87,7 @@ class TapInstantly(CommandLineTap):
         chosen = self.streams.values() if streams is None else streams
         for stream in t.cast("Iterable[InstantlyStream]", chosen):
             stream.selected = True
+            stream.ABORT_AT_RECORD_COUNT = dry_run_record_limit
             with self._reading([stream]):
                 super().run_sync_dry_run(dry_run_record_limit, [stream])
         return True
@@ -107,9 +108,9 @@ class TapInstantly(CommandLineTap):
         self.scheduler.start()
         try:
             yield
-            client.close()
         finally:
             self.scheduler.cancel()
+            client.close()
 
     def _make_sources(
         self, streams: Iterable[InstantlyStream]
@@ -124,8 +125,7 @@ class TapInstantly(CommandLineTap):
             for parent in pending.pop().parent_streams():
                 if parent not in keys:
                     stream = by_class[parent]
-                    fields = (*stream.key_fields, stream.created_field, "type")
-                    keys[parent] = ParentKeys(filter(None, fields))
+                    keys[parent] = ParentKeys((*stream.key_fields, "type"))
                     pending.append(stream)
                     wanted.add(stream)
         return {

@@ -1,4 +1,4 @@
-"""SDKStream: all that the SDK does otherwise, in one place."""
+"""SDKStream: all that this tap does differently from the SDK, in one place."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ class SDKStream(Stream):
             super()._write_activate_version_message(self._version_to_activate)
             self.stream_state["version"] = self._version_to_activate
 
-    # What the SDK does otherwise
+    # What differs from the SDK
 
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import typing as t
-from functools import cached_property, partial
+from functools import partial
 from itertools import compress
 
 from tap_instantly.api.errors import NotFoundError, TooLargeError, truncate
-from tap_instantly.incremental import BookmarkError, TimeWindow
+from tap_instantly.incremental import TimeWindow
 from tap_instantly.reading.conform import RecordConformer, SchemaMismatchError
 from tap_instantly.reading.keyed_page import KeyedPage
 from tap_instantly.reading.partition import Partition, RecordBatch
@@ -60,12 +60,13 @@ class StreamSource:
         self._own_keys = own_keys
         self._parent_keys = parent_keys
         self._scope = self._get_scope() if is_written else None
+        self._writes_raw = is_written and stream.can_write_raw
 
     def _get_scope(self) -> SyncScope | None:
         """Return what is read of the stream; None if nothing but keys."""
         try:
             scope = self._stream.get_scope()
-        except BookmarkError:  # the stream itself fails with it when its turn comes
+        except Exception:  # noqa: BLE001 (the stream itself fails with it at its turn)
             return None
         return None if scope.is_empty else scope
 
@@ -112,9 +113,11 @@ class StreamSource:
         parts: list[Partition] = []
         try:
             while batch := self._read_batch(paginator, partition):
-                if self._scope is not None:
-                    yield batch
                 is_over = batch.failure or paginator.is_past(partition.window)
+                pending = [batch] if self._scope is not None else []
+                del batch  # or it would stay in memory while the next page is read
+                while pending:
+                    yield pending.pop()
                 if is_over and not self.is_parent:
                     return
         except (NotFoundError, TooLargeError) as error:
@@ -151,7 +154,7 @@ class StreamSource:
         if self._own_keys is not None:
             self._own_keys.add(page.rows)
         if not partition.window.is_unbounded:
-            page = page.select([made in partition.window for made in page.timestamps])
+            page = page.select([stamp in partition.window for stamp in page.timestamps])
         page = page.select(self._stream.select_rows(page.rows, partition))
         records: list[Record] = []
         latest: tuple[str, datetime] | None = None
@@ -208,10 +211,6 @@ class StreamSource:
         """Return the replication key as it came; a catalog may lack it."""
         value: str | None = record.get(self._stream.bookmark_key or "")
         return value or updated.isoformat()
-
-    @cached_property
-    def _writes_raw(self) -> bool:
-        return self._scope is not None and self._stream.can_write_raw
 
     def _make_conformer(self) -> RecordConformer:
         # A catalog may cut short a stream that is only listed for its children.

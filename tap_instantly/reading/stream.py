@@ -40,8 +40,8 @@ class InstantlyStream(SDKStream):
         data_selector: Where the records are in a response.
         paginator_class: How the next page is asked for.
         datetime_filter: How the server itself selects an interval of time.
-        optional_404: Whether a workspace may do without the entity, and is answered
-            404 then.
+        optional_404: Whether a 404 means only that the workspace does not have this
+            entity.
         secret_fields: Fields with secrets, which are dropped at once.
     """
 

@@ -118,23 +118,20 @@ class SubstreamStream(InstantlyStream):
 
     @override
     def split(self, partition: Partition, error: Exception) -> list[Partition]:
-        (parent, *_) = self.parents
         keys, is_too_large = partition.parent_keys, isinstance(error, TooLargeError)
         if not keys:
             raise error
         if middle := len(keys) // 2:
+            (parent,) = self.parents
             halves = keys[:middle], keys[middle:]
             return [parent.partition(partition.window, half) for half in halves]
-        if is_too_large and (windows := _halve(partition.window)):
+        windows = _halve(partition.window) if self.datetime_filter else []
+        if is_too_large and windows:
             return [replace(partition, window=window) for window in windows]
         if is_too_large:
             raise error
-        self.logger.info(
-            "%s: skipped %s %s, for which there is nothing",
-            self.name,
-            parent.partition_field,
-            keys[0],
-        )
+        name = " ".join([*partition.fields, keys[0]])
+        self.logger.info("%s: skipped %s, for which there is nothing", self.name, name)
         return []
 
     @override

@@ -33,7 +33,7 @@ class AccountsStream(InstantlyStream):
 
 
 class PerAccountStream(SubstreamStream):
-    """A stream that is given for one mailbox, or some, at a time."""
+    """A stream that is given for one mailbox at a time."""
 
     parents = (ParentStreamConfig(AccountsStream, "email", key="email"),)
 

@@ -26,14 +26,20 @@ from tap_instantly.incremental import (
     parse_timestamp,
 )
 from tap_instantly.messages import LineWriter, encode_messages
+from tap_instantly.reading.catalog import (
+    check_replication_keys,
+    get_keys,
+    keep_selected,
+)
 from tap_instantly.stats import SyncStats
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib import Catalog
 
     from tap_instantly.reading.partition import RecordBatch
 
@@ -90,10 +96,33 @@ class SDKStream(Stream):
     # What a run reads
 
     @cached_property
+    def key_fields(self) -> Sequence[str]:
+        """The keys of the entity, whatever a catalog says."""
+        return t.cast("Sequence[str]", type(self).primary_keys)
+
+    @cached_property
     def bookmark_key(self) -> str | None:
         """The field that the bookmark is about, whatever a catalog says."""
         key: object = type(self).replication_key
         return key if isinstance(key, str) else None  # the SDK's own is a property
+
+    @override
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take from a catalog what it says of the stream.
+
+        The SDK takes no notice of keys in the metadata if there are others beside it,
+        and takes a catalog that names none at its word.
+
+        Raises:
+            ConfigurationError: If the catalog has keys that the stream cannot go by.
+        """
+        super().apply_catalog(catalog)
+        self.primary_keys, self.replication_key = self.key_fields, self.bookmark_key
+        entry = catalog.get_stream(self.name)
+        if entry is not None and entry.metadata.resolve_selection().get((), True):
+            self.primary_keys = get_keys(entry, self.key_fields)
+            check_replication_keys(entry, self.bookmark_key)
+            keep_selected(entry, (*self.primary_keys, self.bookmark_key))
 
     @cached_property
     def created_field(self) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import replace
-from functools import cached_property
 
 from singer_sdk import SchemaDirectory, StreamSchema
 
@@ -17,7 +16,7 @@ from tap_instantly.reading.partition import Partition
 from tap_instantly.reading.sdk_stream import SDKStream
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from singer_sdk.helpers.types import Record
 
@@ -60,11 +59,6 @@ class InstantlyStream(SDKStream):
     def is_rate_limited(self) -> bool:
         """Whether the endpoint has a rate limit of its own."""
         return self.path in ENDPOINT_LIMITS
-
-    @cached_property
-    def key_fields(self) -> Sequence[str]:
-        """The keys of the entity; a catalog may come without any."""
-        return t.cast("Sequence[str]", type(self).primary_keys)
 
     @classmethod
     def parent_streams(cls) -> list[type[InstantlyStream]]:

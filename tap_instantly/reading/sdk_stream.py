@@ -10,6 +10,7 @@ from functools import cached_property
 
 from singer_sdk import Stream
 from singer_sdk.exceptions import FatalSyncError, SyncLifecycleSignal
+from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import (
@@ -39,6 +40,7 @@ if t.TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib import Catalog
 
     from tap_instantly.reading.partition import RecordBatch
@@ -190,12 +192,28 @@ class SDKStream(Stream):
     # What a run writes, and what it leaves behind
 
     @property
+    @override
+    def stream_maps(self) -> list[StreamMap]:
+        """The stream maps, which the tap sets up only for the streams it reads.
+
+        The SDK would set up those of all streams, but trips over a stream that is not
+        selected: https://github.com/meltano/sdk/issues/1942
+        """
+        if not self._stream_maps:
+            schema = get_selected_schema(self.name, self.effective_schema, self.mask)
+            self._tap.mapper.register_raw_stream_schema(
+                self.name, schema, self.primary_keys
+            )
+        return super().stream_maps
+
+    @property
     def can_write_raw(self) -> bool:
         """Whether records are written as they are, without the SDK's help."""
+        if not self.selected:
+            return False
         (first_map, *more_maps) = self.stream_maps
         return (
-            self.selected
-            and self.ABORT_AT_RECORD_COUNT is None
+            self.ABORT_AT_RECORD_COUNT is None
             and not self.get_batch_config(self.config)
             and type(first_map) is SameRecordTransform
             and not first_map.flattening_enabled

@@ -20,6 +20,9 @@ if t.TYPE_CHECKING:
 
     from jsonschema import ValidationError
 
+MAX_COLUMN_NAME = 63
+"""How long a column's name may be in PostgreSQL, the least of the common databases."""
+
 SETTINGS = th.PropertiesList(
     th.Property(
         "api_key",
@@ -108,6 +111,16 @@ SETTINGS = th.PropertiesList(
         description=(
             "Whether a complete full-table run ends by telling the target to drop the "
             "rows that are no longer there."
+        ),
+    ),
+    th.Property(
+        "flattening_max_key_length",
+        th.IntegerType(minimum=1),
+        default=MAX_COLUMN_NAME,
+        title="Max Key Length",
+        description=(
+            "The maximum length of a flattened key. PostgreSQL cuts longer names, "
+            "some of them to the same name."
         ),
     ),
     additional_properties=False,

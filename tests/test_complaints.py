@@ -80,10 +80,17 @@ def test_a_reader_that_takes_the_head(sandbox: Sandbox) -> None:
 @pytest.mark.usefixtures("no_waits")
 def test_an_empty_workspace() -> None:
     """All streams come to an end, and a second run goes on from there."""
-    sizes = dict.fromkeys(
-        ("labels", "lists", "campaigns", "accounts", "leads", "emails"), 0
-    )
-    with Sandbox(**sizes, tags=0, subsequences=0, strict=True) as sandbox:
+    with Sandbox(
+        labels=0,
+        lists=0,
+        campaigns=0,
+        accounts=0,
+        leads=0,
+        emails=0,
+        tags=0,
+        subsequences=0,
+        strict=True,
+    ) as sandbox:
         catalog = catalog_of(*(stream.name for stream in STREAMS))
         first = sync(sandbox, catalog=catalog)
         assert first.tap is not None

@@ -9,7 +9,11 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 
 from singer_sdk import Stream
-from singer_sdk.exceptions import FatalSyncError, SyncLifecycleSignal
+from singer_sdk.exceptions import (
+    ConfigurationError,
+    FatalSyncError,
+    SyncLifecycleSignal,
+)
 from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
@@ -198,12 +202,19 @@ class SDKStream(Stream):
 
         The SDK would set up those of all streams, but trips over a stream that is not
         selected: https://github.com/meltano/sdk/issues/1942
+
+        Raises:
+            ConfigurationError: If two flattened fields would have the same name.
         """
         if not self._stream_maps:
             schema = get_selected_schema(self.name, self.effective_schema, self.mask)
-            self._tap.mapper.register_raw_stream_schema(
-                self.name, schema, self.primary_keys
-            )
+            try:
+                self._tap.mapper.register_raw_stream_schema(
+                    self.name, schema, self.primary_keys
+                )
+            except ValueError as error:
+                msg = f"{self.name} cannot be flattened: {error}"
+                raise ConfigurationError(msg) from error
         return super().stream_maps
 
     @property

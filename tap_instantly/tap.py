@@ -124,7 +124,13 @@ class TapInstantly(CommandLineTap):
             for parent in pending.pop().parent_streams():
                 if parent not in keys:
                     stream = by_class[parent]
-                    fields = (*stream.key_fields, stream.created_field, "type")
+                    timestamps = (stream.created_field, stream.bookmark_key)
+                    fields = (
+                        *stream.key_fields,
+                        *timestamps,
+                        *stream.activity_fields,
+                        "type",
+                    )
                     keys[parent] = ParentKeys(filter(None, fields))
                     pending.append(stream)
                     wanted.add(stream)

@@ -6,11 +6,12 @@ import typing as t
 from functools import cached_property, partial
 from itertools import compress
 
-from tap_instantly.api.errors import NotFoundError, TooLargeError, truncate
+from tap_instantly.api.errors import truncate
 from tap_instantly.incremental import BookmarkError, TimeWindow
 from tap_instantly.reading.conform import RecordConformer, SchemaMismatchError
 from tap_instantly.reading.keyed_page import KeyedPage
 from tap_instantly.reading.partition import Partition, RecordBatch
+from tap_instantly.reading.stream import SPLITTABLE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +118,7 @@ class StreamSource:
                 is_over = batch.failure or paginator.is_past(partition.window)
                 if is_over and not self.is_parent:
                     return
-        except (NotFoundError, TooLargeError) as error:
+        except SPLITTABLE as error:
             # A 404 after the first page is an error, not a deleted parent.
             if paginator.has_begun:
                 raise

@@ -188,7 +188,7 @@ class AIInboxManagerDailyStream(PerInboxManagerStream):
     primary_keys = ("agent_id", "date")
     replication_key = "date"
     data_selector = ARRAY
-    datetime_filter = DatetimeFilter("from", "to")
+    datetime_filter = DatetimeFilter("from", "to", step=31)
 
 
 class AILeadFinderAgentsStream(InstantlyStream):

@@ -53,7 +53,7 @@ class CampaignAnalyticsDailyStream(SubstreamStream):
     primary_keys = ("campaign_id", "date")
     replication_key = "date"
     data_selector = ARRAY
-    datetime_filter = DatetimeFilter("start_date", "end_date")
+    datetime_filter = DatetimeFilter("start_date", "end_date", step=31)
     parents = BY_CAMPAIGN_ID
 
 

@@ -24,6 +24,7 @@ STATUSES = ("-99", "-1", "-2", "0", "1", "2", "3", "4")
 
 _LAUNCHED = (1, 1, 2, 3, 1, 4, 1, -1, 1, -2)
 _LATEST_LAUNCH = 95
+_TOMORROW = (NEWEST // timestamps.DAY + 1) * timestamps.DAY
 _SEASONS = ("Q1", "Q2", "Q3", "Q4", "pilot", "relaunch")
 _REACHED = {
     "total_interested": 1,
@@ -160,6 +161,20 @@ class Campaigns(Family):
         }
 
     def _daily(self, call: Call) -> list[Row]:
+        """Return what campaigns did on the days on which they did anything.
+
+        Raises:
+            BadRequestError: If the window has too many days.
+        """
+        switches = self._workspace.switches
+        window = analytics.Window.of(call, ends_inclusive=switches.ends_inclusive)
+        if window.start is not None:
+            end = _TOMORROW if window.end is None else window.end
+            if end - window.start > switches.most_days * timestamps.DAY:
+                message = (
+                    f"Analytics date range cannot exceed {switches.most_days} days"
+                )
+                raise api.BadRequestError(message)
         found = self._events(self._chosen(call, "campaign_id"), call)
         return [
             {

@@ -131,7 +131,7 @@ class TapInstantly(CommandLineTap):
                         *stream.activity_fields,
                         "type",
                     )
-                    keys[parent] = ParentKeys(filter(None, fields))
+                    keys[parent] = ParentKeys(stream.name, filter(None, fields))
                     pending.append(stream)
                     wanted.add(stream)
         return {

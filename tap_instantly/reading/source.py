@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import compress
 
@@ -76,17 +77,32 @@ class StreamSource:
         Raises:
             SyncError: If the stream cannot be read at all; the text says why.
         """
+        stream, keys = self._stream, self._own_keys
+        if keys is not None:
+            keys.skipped = stream.stats.skipped
         try:
             self._conformer = self._make_conformer()
-            if self._scope is not None:
-                yield from self._stream.generate_partitions(
-                    self._scope.window, self._parent_keys
-                )
-            elif self._own_keys is not None:
-                yield Partition(TimeWindow())
+            if self._scope is not None or keys is not None:
+                window = self._scope.window if self._scope else TimeWindow()
+                partitions = stream.generate_partitions(window, self._parent_keys)
+                for index, partition in enumerate(partitions):
+                    if keys is not None:
+                        keys.begin_partition(index)
+                    yield replace(partition, index=index)
+                self._note_skipped_parents()
         except Exception as error:
-            self._finish_keys(error)
+            if keys is not None:
+                keys.fail(error)
             raise
+        if keys is not None:
+            keys.end()
+
+    def _note_skipped_parents(self) -> None:
+        """Note which parent streams were left out in part, now that they are listed."""
+        for parent in self._stream.parent_streams():
+            keys = self._parent_keys.get(parent)
+            if keys is not None and keys.skipped:
+                self._stream.stats.skip(f"rows of what `{keys.name}` leaves out")
 
     def read_partition(
         self, partition: Partition, fetch: Fetch
@@ -99,13 +115,11 @@ class StreamSource:
         try:
             yield from self._read(partition, fetch)
         except Exception as error:
-            self._finish_keys(error)
+            if self._own_keys is not None:
+                self._own_keys.fail(error)
             raise
-        self._finish_keys()
-
-    def _finish_keys(self, error: Exception | None = None) -> None:
         if self._own_keys is not None:
-            self._own_keys.finish(error)
+            self._own_keys.end()
 
     def _read(self, partition: Partition, fetch: Fetch) -> Iterator[RecordBatch]:
         fetch_page = partial(self._fetch_page, partition, fetch)
@@ -124,7 +138,7 @@ class StreamSource:
                 raise
             parts = self._stream.split(partition, error)
         for part in parts:
-            yield from self._read(part, fetch)
+            yield from self._read(replace(part, index=partition.index), fetch)
 
     def _fetch_page(
         self, partition: Partition, fetch: Fetch, cursor: str | None
@@ -150,7 +164,7 @@ class StreamSource:
         if page is None:
             return None
         if self._own_keys is not None:
-            self._own_keys.add(page.rows)
+            self._own_keys.add(page.rows, partition.index)
         if not partition.window.is_unbounded:
             page = page.select([made in partition.window for made in page.timestamps])
         page = page.select(self._stream.select_rows(page.rows, partition))
@@ -164,7 +178,8 @@ class StreamSource:
                     latest = self._bookmark_value(record, updated), updated
         except SchemaMismatchError as error:
             failure = error  # the records before it are written
-        lines = self._stream.encode_records(records) if self._writes_raw else b""
+        is_encoded = self._writes_raw and not self._stream.has_overlaps
+        lines = self._stream.encode_records(records) if is_encoded else b""
         return RecordBatch(
             records=[] if lines else records,
             lines=lines,

@@ -9,7 +9,12 @@ from functools import cached_property
 from singer_sdk import SchemaDirectory, StreamSchema
 
 from tap_instantly import schemas
-from tap_instantly.api.errors import BadRequestError, NotFoundError, TooLargeError
+from tap_instantly.api.errors import (
+    BadRequestError,
+    NotAllowedError,
+    NotFoundError,
+    TooLargeError,
+)
 from tap_instantly.api.pages import PAGED, Page, Request
 from tap_instantly.api.rate_limit import ENDPOINT_LIMITS
 from tap_instantly.incremental import BEGINNING
@@ -33,8 +38,8 @@ if t.TYPE_CHECKING:
 REFUSALS = (BadRequestError, TooLargeError)
 """How Instantly answers if it is asked for too long a window."""
 
-SPLITTABLE = (*REFUSALS, NotFoundError)
-"""Answers after which a partition may be read in parts."""
+SPLITTABLE = (*REFUSALS, NotAllowedError, NotFoundError)
+"""Answers after which a partition may be read in parts, or not at all."""
 
 
 class InstantlyStream(SDKStream):

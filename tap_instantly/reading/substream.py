@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from typing_extensions import override
 
-from tap_instantly.api.errors import BadRequestError, NotFoundError
+from tap_instantly.api.errors import NotFoundError, TooLargeError
 from tap_instantly.incremental import midnight, parse_timestamp
 from tap_instantly.reading.partition import Partition
 from tap_instantly.reading.stream import InstantlyStream
@@ -138,7 +138,7 @@ class SubstreamStream(InstantlyStream):
         (parent, *_) = self.parents
         keys = partition.parent_keys
         middle = len(keys) // 2
-        if middle and not isinstance(error, BadRequestError):
+        if middle and isinstance(error, NotFoundError | TooLargeError):
             halves = keys[:middle], keys[middle:]
             return [parent.partition(partition.window, half) for half in halves]
         if not keys or not isinstance(error, NotFoundError):

@@ -21,16 +21,15 @@ class AIAgentsStream(InstantlyStream):
     selected_by_default = False
 
 
+BY_SALES_AGENT = ParentStreamConfig(
+    AIAgentsStream, "agent_id", types=frozenset({"2", "4", "7", "8", "9", "10"})
+)
+
+
 class PerSalesAgentStream(SubstreamStream):
     """A stream that is given for one sales agent at a time."""
 
-    parents = (
-        ParentStreamConfig(
-            AIAgentsStream,
-            "agent_id",
-            types=frozenset({"2", "4", "7", "8", "9", "10"}),
-        ),
-    )
+    parents = (BY_SALES_AGENT,)
 
 
 class PerInboxManagerStream(SubstreamStream):

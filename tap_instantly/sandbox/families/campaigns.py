@@ -59,8 +59,10 @@ class Campaigns(Family):
         one = {"campaign_id": api.TEXT, **api.WINDOW}
         analytics = "/campaigns/analytics"
         return [
-            self._table.endpoint(
+            api.get(
                 "/campaigns",
+                self._page,
+                **self._table.paging,
                 search=api.TEXT,
                 tag_ids=api.TEXT,
                 ai_sales_agent_id=api.TEXT,
@@ -90,6 +92,15 @@ class Campaigns(Family):
                 with_ai_summary=api.FLAG,
             ),
         ]
+
+    def _page(self, call: Call) -> bytes:
+        """Answer with the campaigns of an AI sales agent, or with those of nobody."""
+        if (
+            call.one("ai_sales_agent_id")
+            or self._workspace.switches.lists_agents_campaigns
+        ):
+            return self._table.answer(call)
+        return self._table.answer(call, only=lambda row: not row.get("ai_sdr_id"))
 
     def _events(self, campaigns: Iterable[Row], call: Call) -> list[analytics.Event]:
         """Return the events of campaigns in the window asked for."""

@@ -88,7 +88,7 @@ class StreamSource:
                 for index, partition in enumerate(partitions):
                     if keys is not None:
                         keys.begin_partition(index)
-                    yield replace(partition, index=index)
+                    yield self._prepare(partition, index)
                 self._note_skipped_parents()
         except Exception as error:
             if keys is not None:
@@ -96,6 +96,18 @@ class StreamSource:
             raise
         if keys is not None:
             keys.end()
+
+    def _prepare(self, partition: Partition, index: int) -> Partition:
+        params = partition.params
+        if self._is_by_update:
+            params = {**params, **dict(self._stream.newest_update_first)}
+        return replace(partition, params=params, index=index)
+
+    @cached_property
+    def _is_by_update(self) -> bool:
+        """Whether the list is requested in the order of the replication key."""
+        has_bookmark = self._scope is not None and self._scope.updated_window.since
+        return bool(has_bookmark and self._stream.newest_update_first)
 
     def _note_skipped_parents(self) -> None:
         """Note which parent streams were left out in part, now that they are listed."""
@@ -129,7 +141,10 @@ class StreamSource:
             while batch := self._read_batch(paginator, partition):
                 if self._scope is not None:
                     yield batch
-                is_over = batch.failure or paginator.is_past(partition.window)
+                window = partition.window
+                if self._is_by_update and self._scope is not None:
+                    window = self._scope.updated_window
+                is_over = batch.failure or paginator.is_past(window)
                 if is_over and not self.is_parent:
                     return
         except SPLITTABLE as error:
@@ -148,10 +163,19 @@ class StreamSource:
         fields = self._stream.key_fields
         keys: list[Key]
         keys = [tuple([str(row.get(key)) for key in fields]) for row in page.rows]
-        created = self._conformer.timestamps(page.rows, self._stream.created_field)
+        by = self._stream.created_field
+        if self._is_by_update:
+            by = self._stream.bookmark_key
+        timestamps = self._conformer.timestamps(page.rows, by)
         return KeyedPage(
-            page.rows, keys, created, page.cursor, page.size, page.content_hash
+            page.rows, keys, timestamps, page.cursor, page.size, page.content_hash
         )
+
+    def _created(self, page: KeyedPage) -> list[datetime | None]:
+        """Return when the rows of a page were created."""
+        if not self._is_by_update:
+            return page.timestamps
+        return self._conformer.timestamps(page.rows, self._stream.created_field)
 
     def _read_batch(
         self, paginator: Paginator, partition: Partition
@@ -166,7 +190,9 @@ class StreamSource:
         if self._own_keys is not None:
             self._own_keys.add(page.rows, partition.index)
         if not partition.window.is_unbounded:
-            page = page.select([made in partition.window for made in page.timestamps])
+            page = page.select(
+                [made in partition.window for made in self._created(page)]
+            )
         page = page.select(self._stream.select_rows(page.rows, partition))
         records: list[Record] = []
         latest: tuple[str, datetime] | None = None
@@ -201,10 +227,10 @@ class StreamSource:
             return
         window, conformer = self._scope.updated_window, self._conformer
         field = self._stream.bookmark_key
-        is_created = field == self._stream.created_field
+        is_by_field = self._is_by_update or field == self._stream.created_field
         if conformer.fits(page.rows):
             updated = page.timestamps
-            if not is_created:
+            if not is_by_field:
                 updated = conformer.timestamps(page.rows, field)
             rows = page.rows
             if not window.is_unbounded:
@@ -213,9 +239,9 @@ class StreamSource:
                 updated = [*compress(updated, is_updated)]
             yield from zip(conformer.drop_unknown(rows), updated, strict=True)
             return
-        for row, created in zip(page.rows, page.timestamps, strict=True):
+        for row, sorted_by in zip(page.rows, page.timestamps, strict=True):
             (timestamp,) = (
-                [created] if is_created else conformer.timestamps([row], field)
+                [sorted_by] if is_by_field else conformer.timestamps([row], field)
             )
             if timestamp in window:
                 yield conformer.conform(row), timestamp

@@ -55,6 +55,10 @@ class InstantlyStream(SDKStream):
         datetime_filter: How the server itself selects an interval of time.
         optional_404: Whether a workspace may do without the entity, and is answered
             404 then.
+        newest_update_first: Parameters by which the list comes in the order of the
+            replication key, for streams that are created by another date. They are sent
+            only by a run that begins at a bookmark: in that order a row that changes
+            during the run moves, and would be missed by one that reads everything.
         activity_fields: Fields that say when an entity did something. Substreams ask
             for no figures from before its first timestamp.
         secret_fields: Fields with secrets, which are dropped at once.
@@ -68,6 +72,7 @@ class InstantlyStream(SDKStream):
     paginator_class: t.ClassVar[type[Paginator]] = CursorPaginator
     datetime_filter: t.ClassVar[DatetimeFilter | None] = None
     optional_404: t.ClassVar[bool] = False
+    newest_update_first: t.ClassVar[tuple[tuple[str, str], ...]] = ()
     activity_fields: t.ClassVar[tuple[str, ...]] = ()
     secret_fields: t.ClassVar[tuple[str, ...]] = ()
     schema = StreamSchema(SchemaDirectory(schemas))

@@ -116,8 +116,10 @@ class SubstreamStream(InstantlyStream):
         ]
         for part in self.slice_window(window):
             for parent, beginnings in known:
-                # No window is requested in which none of its parent rows existed.
-                keys = [k for k, day in beginnings.items() if not _is_later(day, part)]
+                keys = list(beginnings)
+                if self.datetime_filter is not None:
+                    # Nothing is requested from before its parent row existed.
+                    keys = [k for k in keys if not _is_later(beginnings[k], part)]
                 for first in range(0, len(keys), parent.group_size):
                     group = keys[first : first + parent.group_size]
                     days = [beginnings[key] for key in group]

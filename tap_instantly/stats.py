@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 
 
@@ -17,6 +18,8 @@ class SyncStats:
         waited: Seconds waited before the retries.
         start_value: The bookmark at the beginning.
         end_value: The bookmark at the end.
+        skipped: What was left out, in words, and how often. The stream is then not
+            known as a whole.
         failure: Why the stream stopped early, in words; None while all is well.
     """
 
@@ -26,6 +29,7 @@ class SyncStats:
     waited: float = 0.0
     start_value: str | None = None
     end_value: str | None = None
+    skipped: Counter[str] = field(default_factory=Counter)
     failure: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -41,6 +45,17 @@ class SyncStats:
             self.retries += 1
             self.waited += wait
 
+    def skip(self, what: str) -> None:
+        """Note in words that a part of the stream is left out; any thread may."""
+        with self._lock:
+            self.skipped[what] += 1
+
+    def describe_skipped(self) -> str:
+        """Return in words what was left out; empty if nothing was."""
+        with self._lock:
+            skipped = sorted(self.skipped.items())
+        return ", ".join(f"{what} (times {count})" for what, count in skipped)
+
     def __str__(self) -> str:
         """Return the figures as one line."""
         work = (
@@ -48,4 +63,6 @@ class SyncStats:
             f"{self.waited:.1f} s waited, "
             f"bookmark from {self.start_value} to {self.end_value}"
         )
+        if skipped := self.describe_skipped():
+            work = f"{work}; left out: {skipped}"
         return f"{work}; failed: {self.failure}" if self.failure else work

@@ -125,7 +125,14 @@ class TapInstantly(CommandLineTap):
             for parent in pending.pop().parent_streams():
                 if parent not in keys:
                     stream = by_class[parent]
-                    keys[parent] = ParentKeys((*stream.key_fields, "type"))
+                    timestamps = (stream.created_field, stream.bookmark_key)
+                    fields = (
+                        *stream.key_fields,
+                        *timestamps,
+                        *stream.activity_fields,
+                        "type",
+                    )
+                    keys[parent] = ParentKeys(stream.name, filter(None, fields))
                     pending.append(stream)
                     wanted.add(stream)
         return {

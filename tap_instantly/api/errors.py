@@ -37,6 +37,14 @@ class TooLargeError(FatalAPIError):
     """A request for more than Instantly answers at once."""
 
 
+class BadRequestError(FatalAPIError):
+    """A request that Instantly calls malformed, for one thing a window too long."""
+
+
+class NotAllowedError(FatalAPIError):
+    """A request that the key's scopes or the workspace's plan do not allow."""
+
+
 def describe_error(error: Exception, logger: logging.Logger) -> str:
     """Say in a sentence what has gone wrong.
 
@@ -139,8 +147,10 @@ def api_error(
         status >= HTTPStatus.INTERNAL_SERVER_ERROR
         and status != HTTPStatus.NOT_IMPLEMENTED
     )
+    # The edge before the API answers 403, too, but in HTML.
+    is_scope = status == HTTPStatus.FORBIDDEN and isinstance(_content(response), dict)
     if status == HTTPStatus.FORBIDDEN:
-        what = _describe_forbidden(response, required_scope)
+        what = _describe_forbidden(required_scope, is_scope=is_scope)
     elif response.is_redirect:
         what = "the request is redirected to another address; correct `api_url`"
     elif status in TOO_LARGE:
@@ -157,6 +167,10 @@ def api_error(
         return RetriableAPIError(msg, response)
     if status in TOO_LARGE:
         return TooLargeError(msg)
+    if status == HTTPStatus.BAD_REQUEST:
+        return BadRequestError(msg)
+    if is_scope or status == HTTPStatus.PAYMENT_REQUIRED:
+        return NotAllowedError(msg)
     if status == HTTPStatus.NOT_FOUND and _is_about_an_entity(response):
         return NotFoundError(msg)
     return FatalAPIError(msg)
@@ -183,9 +197,9 @@ def _is_about_an_entity(response: requests.Response) -> bool:
     return not str(message).startswith("Route")
 
 
-def _describe_forbidden(response: requests.Response, required_scope: str) -> str:
+def _describe_forbidden(required_scope: str, *, is_scope: bool) -> str:
     """Tell a key that lacks a scope from a request that the edge has refused."""
-    if isinstance(_content(response), dict):
+    if is_scope:
         return (
             "the key lacks a scope, or the plan this feature; "
             f"give it `{required_scope}` or `all:read` in Instantly's settings"

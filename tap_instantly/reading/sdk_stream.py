@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import typing as t
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 
@@ -75,6 +76,8 @@ class SDKStream(Stream):
             read does not bring are then not deleted ones.
         checkpoints_in_order: Whether an interrupted run may leave its bookmark behind:
             the list can be requested oldest first, from a timestamp on.
+        has_overlaps: Whether a record may come in several partitions; it is written
+            once, the first in the order of the output.
         batches: Returns what the run reads; the tap sets it for each run.
         stats: What the run has done so far.
     """
@@ -88,6 +91,7 @@ class SDKStream(Stream):
     full_table_by_default: t.ClassVar[bool] = False
     limited_retention: t.ClassVar[bool] = False
     checkpoints_in_order: t.ClassVar[bool] = False
+    has_overlaps: t.ClassVar[bool] = False
     batches: Callable[[], Iterator[RecordBatch]]
     _version_to_activate: int | None = None
     _deferred_bookmarks: list[Bookmark] | None = None
@@ -259,7 +263,10 @@ class SDKStream(Stream):
         self.stats.start_value = self.stats.end_value = scope.state_value
         if scope.state_value != scope.start_value:
             self.stream_state.pop("replication_key_value")
+        seen: set[tuple[object, ...]] = set()
         for batch in self.batches():
+            if self.has_overlaps:
+                batch = self._without_seen(batch, seen)  # noqa: PLW2901
             yield batch
             self.stats.rows += batch.count
             if batch.latest is not None:
@@ -271,6 +278,19 @@ class SDKStream(Stream):
                 raise batch.failure
         if not scope.is_empty:
             self._finish(bookmark)
+
+    def _without_seen(
+        self, batch: RecordBatch, seen: set[tuple[object, ...]]
+    ) -> RecordBatch:
+        """Return a batch without the records that came before, and note the others."""
+        records = []
+        fields = t.cast("tuple[str, ...]", type(self).primary_keys)
+        for record in batch.records:
+            key = tuple([record.get(field) for field in fields])
+            if key not in seen or None in key:  # a catalog may lack the key
+                seen.add(key)
+                records.append(record)
+        return replace(batch, records=records, count=len(records))
 
     def _log_scope(self, scope: SyncScope) -> None:
         if scope.state_value != scope.start_value:
@@ -310,7 +330,13 @@ class SDKStream(Stream):
         if self._is_incremental and bookmark.value is not None:
             self._set_bookmark(bookmark.value)
             self.stats.end_value = bookmark.value
-        if self._version_to_activate is not None:
+        if self._version_to_activate is not None and self.stats.skipped:
+            self.logger.warning(
+                "%s: no version is activated, because something was left out: %s",
+                self.name,
+                self.stats.describe_skipped(),
+            )
+        elif self._version_to_activate is not None:
             super()._write_activate_version_message(self._version_to_activate)
             self.stream_state["version"] = self._version_to_activate
 
@@ -337,7 +363,7 @@ class SDKStream(Stream):
         self._write_starting_replication_value(context)
         with self.get_record_counter() as counter, self.get_sync_timer():
             for batch in self._read_batches():
-                writer.write(batch.lines)
+                writer.write(batch.lines or self.encode_records(batch.records))
                 self.state_manager.is_flushed = False
                 counter.increment(batch.count)
         self._finalize_state(self.stream_state)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import typing as t
-from functools import partial
+from dataclasses import replace
+from functools import cached_property, partial
 from itertools import compress
 
-from tap_instantly.api.errors import NotFoundError, TooLargeError, truncate
+from tap_instantly.api.errors import truncate
 from tap_instantly.incremental import TimeWindow
 from tap_instantly.reading.conform import RecordConformer, SchemaMismatchError
 from tap_instantly.reading.keyed_page import KeyedPage
 from tap_instantly.reading.partition import Partition, RecordBatch
+from tap_instantly.reading.stream import SPLITTABLE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,17 +78,44 @@ class StreamSource:
         Raises:
             SyncError: If the stream cannot be read at all; the text says why.
         """
+        stream, keys = self._stream, self._own_keys
+        if keys is not None:
+            keys.skipped = stream.stats.skipped
         try:
             self._conformer = self._make_conformer()
-            if self._scope is not None:
-                yield from self._stream.generate_partitions(
-                    self._scope.window, self._parent_keys
-                )
-            elif self._own_keys is not None:
-                yield Partition(TimeWindow())
+            if self._scope is not None or keys is not None:
+                window = self._scope.window if self._scope else TimeWindow()
+                partitions = stream.generate_partitions(window, self._parent_keys)
+                for index, partition in enumerate(partitions):
+                    if keys is not None:
+                        keys.begin_partition(index)
+                    yield self._prepare(partition, index)
+                self._note_skipped_parents()
         except Exception as error:
-            self._finish_keys(error)
+            if keys is not None:
+                keys.fail(error)
             raise
+        if keys is not None:
+            keys.end()
+
+    def _prepare(self, partition: Partition, index: int) -> Partition:
+        params = partition.params
+        if self._is_by_update:
+            params = {**params, **dict(self._stream.newest_update_first)}
+        return replace(partition, params=params, index=index)
+
+    @cached_property
+    def _is_by_update(self) -> bool:
+        """Whether the list is requested in the order of the replication key."""
+        has_bookmark = self._scope is not None and self._scope.updated_window.since
+        return bool(has_bookmark and self._stream.newest_update_first)
+
+    def _note_skipped_parents(self) -> None:
+        """Note which parent streams were left out in part, now that they are listed."""
+        for parent in self._stream.parent_streams():
+            keys = self._parent_keys.get(parent)
+            if keys is not None and keys.skipped:
+                self._stream.stats.skip(f"rows of what `{keys.name}` leaves out")
 
     def read_partition(
         self, partition: Partition, fetch: Fetch
@@ -99,13 +128,11 @@ class StreamSource:
         try:
             yield from self._read(partition, fetch)
         except Exception as error:
-            self._finish_keys(error)
+            if self._own_keys is not None:
+                self._own_keys.fail(error)
             raise
-        self._finish_keys()
-
-    def _finish_keys(self, error: Exception | None = None) -> None:
         if self._own_keys is not None:
-            self._own_keys.finish(error)
+            self._own_keys.end()
 
     def _read(self, partition: Partition, fetch: Fetch) -> Iterator[RecordBatch]:
         fetch_page = partial(self._fetch_page, partition, fetch)
@@ -113,20 +140,23 @@ class StreamSource:
         parts: list[Partition] = []
         try:
             while batch := self._read_batch(paginator, partition):
-                is_over = batch.failure or paginator.is_past(partition.window)
+                window = partition.window
+                if self._is_by_update and self._scope is not None:
+                    window = self._scope.updated_window
+                is_over = batch.failure or paginator.is_past(window)
                 pending = [batch] if self._scope is not None else []
                 del batch  # or it would stay in memory while the next page is read
                 while pending:
                     yield pending.pop()
                 if is_over and not self.is_parent:
                     return
-        except (NotFoundError, TooLargeError) as error:
+        except SPLITTABLE as error:
             # A 404 after the first page is an error, not a deleted parent.
             if paginator.has_begun:
                 raise
             parts = self._stream.split(partition, error)
         for part in parts:
-            yield from self._read(part, fetch)
+            yield from self._read(replace(part, index=partition.index), fetch)
 
     def _fetch_page(
         self, partition: Partition, fetch: Fetch, cursor: str | None
@@ -136,10 +166,19 @@ class StreamSource:
         fields = self._stream.key_fields
         keys: list[Key]
         keys = [tuple([str(row.get(key)) for key in fields]) for row in page.rows]
-        created = self._conformer.timestamps(page.rows, self._stream.created_field)
+        by = self._stream.created_field
+        if self._is_by_update:
+            by = self._stream.bookmark_key
+        timestamps = self._conformer.timestamps(page.rows, by)
         return KeyedPage(
-            page.rows, keys, created, page.cursor, page.size, page.content_hash
+            page.rows, keys, timestamps, page.cursor, page.size, page.content_hash
         )
+
+    def _created(self, page: KeyedPage) -> list[datetime | None]:
+        """Return when the rows of a page were created."""
+        if not self._is_by_update:
+            return page.timestamps
+        return self._conformer.timestamps(page.rows, self._stream.created_field)
 
     def _read_batch(
         self, paginator: Paginator, partition: Partition
@@ -152,9 +191,10 @@ class StreamSource:
         if page is None:
             return None
         if self._own_keys is not None:
-            self._own_keys.add(page.rows)
+            self._own_keys.add(page.rows, partition.index)
         if not partition.window.is_unbounded:
-            page = page.select([stamp in partition.window for stamp in page.timestamps])
+            created = self._created(page)
+            page = page.select([stamp in partition.window for stamp in created])
         page = page.select(self._stream.select_rows(page.rows, partition))
         records: list[Record] = []
         latest: tuple[str, datetime] | None = None
@@ -166,7 +206,8 @@ class StreamSource:
                     latest = self._bookmark_value(record, updated), updated
         except SchemaMismatchError as error:
             failure = error  # the records before it are written
-        lines = self._stream.encode_records(records) if self._writes_raw else b""
+        is_encoded = self._writes_raw and not self._stream.has_overlaps
+        lines = self._stream.encode_records(records) if is_encoded else b""
         return RecordBatch(
             records=[] if lines else records,
             lines=lines,
@@ -188,10 +229,10 @@ class StreamSource:
             return
         window, conformer = self._scope.updated_window, self._conformer
         field = self._stream.bookmark_key
-        is_created = field == self._stream.created_field
+        is_by_field = self._is_by_update or field == self._stream.created_field
         if conformer.fits(page.rows):
             updated = page.timestamps
-            if not is_created:
+            if not is_by_field:
                 updated = conformer.timestamps(page.rows, field)
             rows = page.rows
             if not window.is_unbounded:
@@ -200,9 +241,9 @@ class StreamSource:
                 updated = [*compress(updated, is_updated)]
             yield from zip(conformer.drop_unknown(rows), updated, strict=True)
             return
-        for row, created in zip(page.rows, page.timestamps, strict=True):
+        for row, sorted_by in zip(page.rows, page.timestamps, strict=True):
             (timestamp,) = (
-                [created] if is_created else conformer.timestamps([row], field)
+                [sorted_by] if is_by_field else conformer.timestamps([row], field)
             )
             if timestamp in window:
                 yield conformer.conform(row), timestamp

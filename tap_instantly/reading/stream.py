@@ -8,9 +8,15 @@ from dataclasses import replace
 from singer_sdk import SchemaDirectory, StreamSchema
 
 from tap_instantly import schemas
-from tap_instantly.api.errors import NotFoundError
+from tap_instantly.api.errors import (
+    BadRequestError,
+    NotAllowedError,
+    NotFoundError,
+    TooLargeError,
+)
 from tap_instantly.api.pages import PAGED, Page, Request
 from tap_instantly.api.rate_limit import ENDPOINT_LIMITS
+from tap_instantly.incremental import BEGINNING
 from tap_instantly.reading.paginators import CursorPaginator
 from tap_instantly.reading.partition import Partition
 from tap_instantly.reading.sdk_stream import SDKStream
@@ -28,6 +34,13 @@ if t.TYPE_CHECKING:
     ParentKeysByStream: t.TypeAlias = Mapping[type["InstantlyStream"], ParentKeys]
 
 
+REFUSALS = (BadRequestError, TooLargeError)
+"""How Instantly answers if it is asked for too long a window."""
+
+SPLITTABLE = (*REFUSALS, NotAllowedError, NotFoundError)
+"""Answers after which a partition may be read in parts, or not at all."""
+
+
 class InstantlyStream(SDKStream):
     """A list of the Instantly API.
 
@@ -41,6 +54,12 @@ class InstantlyStream(SDKStream):
         datetime_filter: How the server itself selects an interval of time.
         optional_404: Whether a 404 means only that the workspace does not have this
             entity.
+        newest_update_first: Parameters by which the list comes in the order of the
+            replication key, for streams that are created by another date. They are sent
+            only by a run that begins at a bookmark: in that order a row that changes
+            during the run moves, and would be missed by one that reads everything.
+        activity_fields: Fields that say when an entity did something. Substreams ask
+            for no figures from before its first timestamp.
         secret_fields: Fields with secrets, which are dropped at once.
     """
 
@@ -52,6 +71,8 @@ class InstantlyStream(SDKStream):
     paginator_class: t.ClassVar[type[Paginator]] = CursorPaginator
     datetime_filter: t.ClassVar[DatetimeFilter | None] = None
     optional_404: t.ClassVar[bool] = False
+    newest_update_first: t.ClassVar[tuple[tuple[str, str], ...]] = ()
+    activity_fields: t.ClassVar[tuple[str, ...]] = ()
     secret_fields: t.ClassVar[tuple[str, ...]] = ()
     schema = StreamSchema(SchemaDirectory(schemas))
 
@@ -78,7 +99,18 @@ class InstantlyStream(SDKStream):
             SyncError: If a parent cannot be listed; the text says why.
         """
         del parent_keys
-        yield Partition(window)
+        for part in self.slice_window(window):
+            yield Partition(part)
+
+    def slice_window(self, window: TimeWindow) -> Iterator[TimeWindow]:
+        """Yield the windows, oldest first, in which a window is requested."""
+        if self.datetime_filter is None:
+            yield window
+            return
+        if window.since is None and self.is_daily:
+            # Without a beginning Instantly would choose one.
+            window = replace(window, since=BEGINNING)
+        yield from self.datetime_filter.slices(window, now=self.run_begin)
 
     def request(self, partition: Partition, cursor: str | None) -> Request:
         """Return the request for the page after a cursor; for None, the first."""
@@ -113,17 +145,12 @@ class InstantlyStream(SDKStream):
         del partition
         return [True] * len(rows)
 
-    def split(
-        self,
-        partition: Partition,  # noqa: ARG002 (for those that can be split)
-        error: Exception,
-    ) -> list[Partition]:
+    def split(self, partition: Partition, error: Exception) -> list[Partition]:
         """Return smaller partitions to read instead of one that cannot be read.
 
         Args:
             partition: The partition.
-            error: What its first page was answered with: a `NotFoundError` or a
-                `TooLargeError`.
+            error: What its first page was answered with: one of `SPLITTABLE`.
 
         Returns:
             The partitions; none if there is nothing to read.
@@ -133,4 +160,9 @@ class InstantlyStream(SDKStream):
         """
         if self.optional_404 and isinstance(error, NotFoundError):
             return []
+        window, is_refused = partition.window, isinstance(error, REFUSALS)
+        if is_refused and self.datetime_filter and not window.is_unbounded:
+            halves = window.halves(self.run_begin)
+            if halves:
+                return [replace(partition, window=half) for half in halves]
         raise error

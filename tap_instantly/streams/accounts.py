@@ -29,6 +29,7 @@ class AccountsStream(InstantlyStream):
     primary_keys = ("email",)
     replication_key = "timestamp_updated"
     params = (("include_tags", "true"),)
+    activity_fields = ("timestamp_warmup_start", "timestamp_last_used")
     secret_fields = PASSWORDS
 
 

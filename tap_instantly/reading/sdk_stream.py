@@ -9,7 +9,11 @@ from datetime import datetime, timedelta, timezone
 from functools import cached_property
 
 from singer_sdk import Stream
-from singer_sdk.exceptions import FatalSyncError, SyncLifecycleSignal
+from singer_sdk.exceptions import (
+    ConfigurationError,
+    FatalSyncError,
+    SyncLifecycleSignal,
+)
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import (
@@ -34,6 +38,8 @@ if t.TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib import RecordMessage
+    from singer_sdk.singerlib.catalog import Catalog
 
     from tap_instantly.reading.partition import RecordBatch
 
@@ -259,6 +265,23 @@ class SDKStream(Stream):
     # What the SDK does otherwise
 
     @override
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Refuse a key that no record can have.
+
+        Raises:
+            ConfigurationError: If the schema in the catalog lacks one of its keys.
+        """
+        super().apply_catalog(catalog)
+        known = self.effective_schema.get("properties", {})
+        for key in self.primary_keys or () if self.selected else ():
+            if key not in known:
+                msg = (
+                    f"The catalog's `key_properties` of {self.name} name `{key}`, "
+                    "which its schema lacks; correct them, or discover it again"
+                )
+                raise ConfigurationError(msg)
+
+    @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
         for batch in self._read_batches():
             yield from batch.records
@@ -311,6 +334,26 @@ class SDKStream(Stream):
                 msg = f"{self.name}: {self.stats.failure}"
                 raise FatalSyncError(msg) from error
             self.logger.error("%s: %s", self.name, self.stats.failure)  # noqa: TRY400 (in one line)
+
+    @override
+    def _generate_record_messages(
+        self, record: Record
+    ) -> Generator[RecordMessage, None, None]:
+        """Leave out what flattening adds beyond the flattened schema.
+
+        The SDK makes a column of an object that is null, and of each field in an object
+        that the schema does not have.
+        """
+        columns = {
+            each.stream_alias: each.transformed_schema["properties"]
+            for each in self.stream_maps
+            if each.flattening_enabled
+        }
+        for message in super()._generate_record_messages(record):
+            if message.stream in columns:
+                known = columns[message.stream]
+                message.record = {k: v for k, v in message.record.items() if k in known}
+            yield message
 
     @override
     def _write_activate_version_message(self, full_table_version: int) -> None:

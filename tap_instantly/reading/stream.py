@@ -7,11 +7,13 @@ from dataclasses import replace
 from functools import cached_property
 
 from singer_sdk import SchemaDirectory, StreamSchema
+from typing_extensions import override
 
 from tap_instantly import schemas
 from tap_instantly.api.errors import NotFoundError
 from tap_instantly.api.pages import PAGED, Page, Request
 from tap_instantly.api.rate_limit import ENDPOINT_LIMITS
+from tap_instantly.reading.additional_fields import COLUMN, COLUMN_SCHEMA
 from tap_instantly.reading.paginators import CursorPaginator
 from tap_instantly.reading.partition import Partition
 from tap_instantly.reading.sdk_stream import SDKStream
@@ -29,6 +31,18 @@ if t.TYPE_CHECKING:
     ParentKeysByStream: t.TypeAlias = Mapping[type["InstantlyStream"], ParentKeys]
 
 
+class SchemaWithColumn(StreamSchema[str]):
+    """The schema in a file, with the column `additional_fields` if it is wanted."""
+
+    @override
+    def get_stream_schema(self, stream: t.Any, stream_class: t.Any) -> dict[str, t.Any]:
+        schema = super().get_stream_schema(stream, stream_class)
+        if not stream.config.get(COLUMN, True):
+            return schema
+        properties = schema["properties"] | {COLUMN: COLUMN_SCHEMA}
+        return {**schema, "properties": properties}
+
+
 class InstantlyStream(SDKStream):
     """A list of the Instantly API.
 
@@ -43,6 +57,8 @@ class InstantlyStream(SDKStream):
         optional_404: Whether a workspace may do without the entity, and is answered
             404 then.
         secret_fields: Fields with secrets, which are dropped at once.
+        blank_keys: Key fields that Instantly may even leave out where it does not know
+            them; a blank key is written as `unknown`.
     """
 
     path: t.ClassVar[str]
@@ -54,7 +70,8 @@ class InstantlyStream(SDKStream):
     datetime_filter: t.ClassVar[DatetimeFilter | None] = None
     optional_404: t.ClassVar[bool] = False
     secret_fields: t.ClassVar[tuple[str, ...]] = ()
-    schema = StreamSchema(SchemaDirectory(schemas))
+    blank_keys: t.ClassVar[tuple[str, ...]] = ()
+    schema = SchemaWithColumn(SchemaDirectory(schemas))
 
     @property
     def is_rate_limited(self) -> bool:
@@ -65,6 +82,15 @@ class InstantlyStream(SDKStream):
     def key_fields(self) -> Sequence[str]:
         """The keys of the entity; a catalog may come without any."""
         return t.cast("Sequence[str]", type(self).primary_keys)
+
+    @property
+    def deselected_paths(self) -> set[tuple[str, ...]]:
+        """The paths of the fields that the catalog deselects, nested ones included."""
+        return {
+            breadcrumb[1::2]
+            for breadcrumb, is_selected in self.mask.items()
+            if not is_selected
+        }
 
     @classmethod
     def parent_streams(cls) -> list[type[InstantlyStream]]:

@@ -17,7 +17,6 @@ from tap_instantly.reading.stream import InstantlyStream
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tap_instantly.api.pages import Page
     from tap_instantly.reading.parents import ParentKeys
     from tap_instantly.reading.stream import ParentKeysByStream
 
@@ -82,13 +81,9 @@ class SubstreamStream(InstantlyStream):
 
     Attributes:
         parents: How the rows of other streams become partitions.
-        blank_keys: Key fields that Instantly leaves blank where it does not know them.
-            They are written as `unknown`, because a key is never null, and some loaders
-            take "" for null.
     """
 
     parents: t.ClassVar[tuple[ParentStreamConfig, ...]]
-    blank_keys: t.ClassVar[tuple[str, ...]] = ()
     selected_by_default = False
 
     @override
@@ -136,16 +131,6 @@ class SubstreamStream(InstantlyStream):
             keys[0],
         )
         return []
-
-    @override
-    def transform_page(
-        self, page: Page, partition: Partition, cursor: str | None
-    ) -> Page:
-        page = super().transform_page(page, partition, cursor)
-        for row in page.rows if self.blank_keys else ():
-            blank = [key for key in self.blank_keys if row.get(key) in (None, "")]
-            row.update(dict.fromkeys(blank, "unknown"))
-        return page
 
 
 def _halve(window: TimeWindow) -> list[TimeWindow]:

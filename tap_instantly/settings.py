@@ -104,6 +104,16 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "additional_fields",
+        th.BooleanType,
+        default=True,
+        title="Additional fields",
+        description=(
+            "Whether every stream has a column `additional_fields`, which keeps what "
+            "has no column of its own and values that do not fit theirs."
+        ),
+    ),
+    th.Property(
         "emit_activate_version_messages",
         th.BooleanType,
         default=False,

@@ -12,6 +12,7 @@ from typing_extensions import override
 from tap_instantly.api.client import Client
 from tap_instantly.api.errors import describe_attempt
 from tap_instantly.cli import CommandLineTap
+from tap_instantly.reading.additional_fields import COLUMN
 from tap_instantly.reading.concurrency import PartitionScheduler
 from tap_instantly.reading.parents import ParentKeys
 from tap_instantly.reading.source import StreamSource
@@ -24,6 +25,7 @@ if t.TYPE_CHECKING:
 
     from backoff.types import Details
     from singer_sdk import Stream
+    from singer_sdk.singerlib import Catalog
 
     from tap_instantly.api.pages import Page, Request
     from tap_instantly.reading.partition import Fetch, Priority, Source
@@ -41,6 +43,17 @@ class TapInstantly(CommandLineTap):
     @override
     def discover_streams(self) -> list[InstantlyStream]:
         return [stream(self) for stream in STREAMS]
+
+    @property
+    @override
+    def input_catalog(self) -> Catalog | None:
+        """The catalog as given, without the column that a setting takes away."""
+        catalog = super().input_catalog
+        if catalog is not None and not self.config.get(COLUMN, True):
+            for entry in catalog.values():
+                (entry.schema.properties or {}).pop(COLUMN, None)
+                entry.metadata.pop(("properties", COLUMN), None)
+        return catalog
 
     @property
     @override

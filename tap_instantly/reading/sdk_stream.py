@@ -46,7 +46,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.mapper import StreamMap
-    from singer_sdk.singerlib import Catalog
+    from singer_sdk.singerlib import Catalog, RecordMessage
 
     from tap_instantly.reading.partition import RecordBatch
 
@@ -395,6 +395,26 @@ class SDKStream(Stream):
                 msg = f"{self.name}: {self.stats.failure}"
                 raise FatalSyncError(msg) from error
             self.logger.error("%s: %s", self.name, self.stats.failure)  # noqa: TRY400 (in one line)
+
+    @override
+    def _generate_record_messages(
+        self, record: Record
+    ) -> Generator[RecordMessage, None, None]:
+        """Leave out what flattening adds beyond the flattened schema.
+
+        The SDK makes a column of an object that is null, and of each field in an object
+        that the schema does not have.
+        """
+        columns = {
+            each.stream_alias: each.transformed_schema["properties"]
+            for each in self.stream_maps
+            if each.flattening_enabled
+        }
+        for message in super()._generate_record_messages(record):
+            if message.stream in columns:
+                known = columns[message.stream]
+                message.record = {k: v for k, v in message.record.items() if k in known}
+            yield message
 
     @override
     def _write_activate_version_message(self, full_table_version: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 from functools import cached_property, partial
-from itertools import compress
+from itertools import chain, compress
 
 from tap_instantly.api.errors import truncate
 from tap_instantly.incremental import TimeWindow
@@ -20,12 +20,17 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Record
 
+    from tap_instantly.api.pages import Page
     from tap_instantly.incremental import SyncScope
     from tap_instantly.reading.keyed_page import Key
     from tap_instantly.reading.paginators import Paginator
     from tap_instantly.reading.parents import ParentKeys
     from tap_instantly.reading.partition import Fetch
     from tap_instantly.reading.stream import InstantlyStream, ParentKeysByStream
+
+
+BLANK = frozenset({"", "None"})
+"""A key that is blank, among keys as text."""
 
 
 class StreamSource:
@@ -162,6 +167,7 @@ class StreamSource:
         self, partition: Partition, fetch: Fetch, cursor: str | None
     ) -> KeyedPage:
         page = fetch(self._stream.request(partition, cursor))
+        self._warn_repaired(page)
         page = self._stream.transform_page(page, partition, cursor)
         fields = self._stream.key_fields
         keys: list[Key]
@@ -192,6 +198,8 @@ class StreamSource:
             return None
         if self._own_keys is not None:
             self._own_keys.add(page.rows, partition.index)
+        if not BLANK.isdisjoint(chain.from_iterable(page.keys)):
+            self._conformer.name_blank_keys(page.rows, optional=self._stream.blank_keys)
         if not partition.window.is_unbounded:
             created = self._created(page)
             page = page.select([stamp in partition.window for stamp in created])
@@ -223,7 +231,8 @@ class StreamSource:
         """Yield the records that belong to the run, and when they were updated last.
 
         Raises:
-            SchemaMismatchError: If a value does not fit, or a key is missing.
+            SchemaMismatchError: If a key or a timestamp that the run depends on cannot
+                be read.
         """
         if self._scope is None:
             return
@@ -239,7 +248,7 @@ class StreamSource:
                 is_updated = [timestamp in window for timestamp in updated]
                 rows = [*compress(rows, is_updated)]
                 updated = [*compress(updated, is_updated)]
-            yield from zip(conformer.drop_unknown(rows), updated, strict=True)
+            yield from zip(conformer.move_unknown(rows), updated, strict=True)
             return
         for row, sorted_by in zip(page.rows, page.timestamps, strict=True):
             (timestamp,) = (
@@ -257,14 +266,24 @@ class StreamSource:
         # A catalog may cut short a stream that is only listed for its children.
         stream = self._stream
         schema = stream.effective_schema if stream.selected else stream.schema
-        return RecordConformer(schema, stream.key_fields, self._warn_unknown)
-
-    def _warn_unknown(self, field: str) -> None:
-        self._stream.logger.warning(
-            "%s: left out the field `%s`, which the schema does not have",
-            self.name,
-            truncate(field)[1:-1],
+        strict = [stream.bookmark_key]
+        if self._scope is not None and not self._scope.window.is_unbounded:
+            strict.append(stream.created_field)
+        return RecordConformer(
+            schema,
+            stream.key_fields,
+            partial(stream.logger.warning, "%s: %s", self.name),
+            strict=filter(None, strict),
+            deselected=stream.deselected_paths if stream.selected else (),
         )
+
+    def _warn_repaired(self, page: Page) -> None:
+        for field in page.repaired:
+            self._conformer.warn_once(
+                (field, "surrogates"),
+                f"the field `{truncate(field)[1:-1]}` holds half a character, which is "
+                "written as U+FFFD",
+            )
 
     def _warn_unreachable(self, timestamp: datetime | None) -> None:
         self._stream.logger.warning(

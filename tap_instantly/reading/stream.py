@@ -6,6 +6,7 @@ import typing as t
 from dataclasses import replace
 
 from singer_sdk import SchemaDirectory, StreamSchema
+from typing_extensions import override
 
 from tap_instantly import schemas
 from tap_instantly.api.errors import (
@@ -17,6 +18,7 @@ from tap_instantly.api.errors import (
 from tap_instantly.api.pages import PAGED, Page, Request
 from tap_instantly.api.rate_limit import ENDPOINT_LIMITS
 from tap_instantly.incremental import BEGINNING
+from tap_instantly.reading.additional_fields import COLUMN, COLUMN_SCHEMA
 from tap_instantly.reading.paginators import CursorPaginator
 from tap_instantly.reading.partition import Partition
 from tap_instantly.reading.sdk_stream import SDKStream
@@ -41,6 +43,18 @@ SPLITTABLE = (*REFUSALS, NotAllowedError, NotFoundError)
 """Answers after which a partition may be read in parts, or not at all."""
 
 
+class SchemaWithColumn(StreamSchema[str]):
+    """The schema in a file, with the column `additional_fields` if it is wanted."""
+
+    @override
+    def get_stream_schema(self, stream: t.Any, stream_class: t.Any) -> dict[str, t.Any]:
+        schema = super().get_stream_schema(stream, stream_class)
+        if not stream.config.get(COLUMN, True):
+            return schema
+        properties = schema["properties"] | {COLUMN: COLUMN_SCHEMA}
+        return {**schema, "properties": properties}
+
+
 class InstantlyStream(SDKStream):
     """A list of the Instantly API.
 
@@ -61,6 +75,8 @@ class InstantlyStream(SDKStream):
         activity_fields: Fields that say when an entity did something. Substreams ask
             for no figures from before its first timestamp.
         secret_fields: Fields with secrets, which are dropped at once.
+        blank_keys: Key fields that Instantly may even leave out where it does not know
+            them; a blank key is written as `unknown`.
     """
 
     path: t.ClassVar[str]
@@ -74,12 +90,22 @@ class InstantlyStream(SDKStream):
     newest_update_first: t.ClassVar[tuple[tuple[str, str], ...]] = ()
     activity_fields: t.ClassVar[tuple[str, ...]] = ()
     secret_fields: t.ClassVar[tuple[str, ...]] = ()
-    schema = StreamSchema(SchemaDirectory(schemas))
+    blank_keys: t.ClassVar[tuple[str, ...]] = ()
+    schema = SchemaWithColumn(SchemaDirectory(schemas))
 
     @property
     def is_rate_limited(self) -> bool:
         """Whether the endpoint has a rate limit of its own."""
         return self.path in ENDPOINT_LIMITS
+
+    @property
+    def deselected_paths(self) -> set[tuple[str, ...]]:
+        """The paths of the fields that the catalog deselects, nested ones included."""
+        return {
+            breadcrumb[1::2]
+            for breadcrumb, is_selected in self.mask.items()
+            if not is_selected
+        }
 
     @classmethod
     def parent_streams(cls) -> list[type[InstantlyStream]]:

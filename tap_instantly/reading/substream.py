@@ -20,7 +20,6 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Record
 
-    from tap_instantly.api.pages import Page
     from tap_instantly.incremental import TimeWindow
     from tap_instantly.reading.parents import ParentKeys
     from tap_instantly.reading.stream import ParentKeysByStream
@@ -92,13 +91,9 @@ class SubstreamStream(InstantlyStream):
 
     Attributes:
         parents: How the rows of other streams become partitions.
-        blank_keys: Key fields that Instantly leaves blank where it does not know them.
-            They are written as `unknown`, because a key is never null, and some loaders
-            take "" for null.
     """
 
     parents: t.ClassVar[tuple[ParentStreamConfig, ...]]
-    blank_keys: t.ClassVar[tuple[str, ...]] = ()
     selected_by_default = False
 
     @override
@@ -151,16 +146,6 @@ class SubstreamStream(InstantlyStream):
         name = " ".join([*partition.fields, keys[0]])
         self.logger.info("%s: skipped %s, for which there is nothing", self.name, name)
         return []
-
-    @override
-    def transform_page(
-        self, page: Page, partition: Partition, cursor: str | None
-    ) -> Page:
-        page = super().transform_page(page, partition, cursor)
-        for row in page.rows if self.blank_keys else ():
-            blank = [key for key in self.blank_keys if row.get(key) in (None, "")]
-            row.update(dict.fromkeys(blank, "unknown"))
-        return page
 
 
 def _find_beginning(row: Record) -> datetime | None:

@@ -146,7 +146,7 @@ class SubstreamStream(InstantlyStream):
         if not keys or not isinstance(error, NotFoundError):
             return super().split(partition, error)
         if not self.optional_404:
-            self.stats.skip(f"a {parent.partition_field} that is not found (HTTP 404)")
+            self.stats.skip(f"{parent.partition_field} not found (HTTP 404)")
         self.logger.info(
             "%s: skipped %s %s, for which there is nothing",
             self.name,

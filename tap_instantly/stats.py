@@ -45,16 +45,23 @@ class SyncStats:
             self.retries += 1
             self.waited += wait
 
-    def skip(self, what: str) -> None:
-        """Note in words that a part of the stream is left out; any thread may."""
+    def skip(self, what: str) -> bool:
+        """Note in words that a part of the stream is left out; any thread may.
+
+        Returns:
+            Whether it is the first of its kind.
+        """
         with self._lock:
             self.skipped[what] += 1
+            return self.skipped[what] == 1
 
     def describe_skipped(self) -> str:
         """Return in words what was left out; empty if nothing was."""
         with self._lock:
             skipped = sorted(self.skipped.items())
-        return ", ".join(f"{what} (times {count})" for what, count in skipped)
+        return "; ".join(
+            f"{what}, {count} times" if count > 1 else what for what, count in skipped
+        )
 
     def __str__(self) -> str:
         """Return the figures as one line."""

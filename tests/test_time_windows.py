@@ -228,6 +228,13 @@ def test_a_window_that_ends_before_its_parents(sandbox: Sandbox) -> None:
         ]
 
 
+def test_windows_of_a_workspace(sandbox: Sandbox) -> None:
+    """Those from before Instantly began are not asked for."""
+    stream = "webhook_events_daily_summary"
+    read(sandbox, stream, start_date="1999-01-01")
+    assert min(r.query["from"] for r in sandbox.requests) == "2021-01-01"
+
+
 def test_a_parent_of_unknown_age(sandbox: Sandbox) -> None:
     """Its figures are asked for from the first year on."""
     stream = "campaign_analytics_daily"

@@ -120,7 +120,7 @@ class StreamSource:
         for parent in self._stream.parent_streams():
             keys = self._parent_keys.get(parent)
             if keys is not None and keys.skipped:
-                self._stream.stats.skip(f"rows of what `{keys.name}` leaves out")
+                self._stream.stats.skip(f"what {keys.name} leave out")
 
     def read_partition(
         self, partition: Partition, fetch: Fetch

@@ -133,7 +133,7 @@ class InstantlyStream(SDKStream):
         if self.datetime_filter is None:
             yield window
             return
-        if window.since is None and self.is_daily:
+        if self.is_daily and (window.since is None or window.since < BEGINNING):
             # Without a beginning Instantly would choose one.
             window = replace(window, since=BEGINNING)
         yield from self.datetime_filter.slices(window, now=self.run_begin)

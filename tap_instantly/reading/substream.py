@@ -142,7 +142,7 @@ class SubstreamStream(InstantlyStream):
             return super().split(partition, error)
         if not self.optional_404:
             field = next(iter(partition.fields), "row of its parent")
-            self.stats.skip(f"a {field} that is not found (HTTP 404)")
+            self.stats.skip(f"{field} not found (HTTP 404)")
         name = " ".join([*partition.fields, keys[0]])
         self.logger.info("%s: skipped %s, for which there is nothing", self.name, name)
         return []

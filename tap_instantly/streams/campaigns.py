@@ -54,23 +54,18 @@ class CampaignsStream(SubstreamStream):
                 # The rows say themselves whose they are.
                 yield replace(partition, path_params={}, fields={})
         except NotAllowedError as error:
-            self._skip_agents("AI sales agents", error)
+            self._skip_agents("AI sales agents, which cannot be listed", error)
 
     @override
     def split(self, partition: Partition, error: Exception) -> list[Partition]:
         if partition.parent_keys and isinstance(error, NotAllowedError):
-            self._skip_agents("an AI sales agent", error)
+            self._skip_agents("an AI sales agent, whose list is refused", error)
             return []
         return super().split(partition, error)
 
     def _skip_agents(self, whose: str, error: Exception) -> None:
-        self.stats.skip(f"campaigns of {whose} ({error})")
-        self.logger.info(
-            "%s: without those of %s, which cannot be listed: %s",
-            self.name,
-            whose,
-            error,
-        )
+        if self.stats.skip(f"campaigns of {whose}"):
+            self.logger.info("%s: without those of %s: %s", self.name, whose, error)
 
 
 BY_CAMPAIGN_ID = (

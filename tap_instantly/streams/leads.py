@@ -10,7 +10,7 @@ from singer_sdk.exceptions import SingerSDKError
 from typing_extensions import override
 
 from tap_instantly.api.pages import OBJECT
-from tap_instantly.incremental import parse_timestamp
+from tap_instantly.reading.conform import RecordConformer
 from tap_instantly.reading.partition import Partition
 from tap_instantly.reading.stream import InstantlyStream
 from tap_instantly.reading.substream import ParentStreamConfig, SubstreamStream
@@ -137,9 +137,8 @@ class LeadsStream(SubstreamStream):
         claimed = partition.claimed_elsewhere
         if not any(str(row.get(name)) in claimed[name] for name in claimed):
             return False
-        updated = row.get("timestamp_updated")
-        latest = self.run_begin - self.indexing_lag
-        return updated is None or parse_timestamp(updated) < latest
+        (updated,) = RecordConformer.timestamps([row], "timestamp_updated")
+        return updated is None or updated < self.run_begin - self.indexing_lag
 
 
 STREAMS = (

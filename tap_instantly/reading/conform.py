@@ -96,6 +96,7 @@ class RecordConformer:
         self._warned: set[Path] = set()
         self._met: set[str] = set()
         self._unknown: set[str] = set()
+        self._is_kept: dict[str, bool] = {}
         self._lock = threading.Lock()
         self._exact_rows: t.Any = None  # until a page needs them
         self._is_exact_current = False
@@ -146,14 +147,18 @@ class RecordConformer:
         return [self._move_unknown(row) for row in rows] if self._unknown else rows
 
     def _move_unknown(self, row: Record) -> Record:
-        if self._unknown.isdisjoint(row):
+        unknown = [name for name in row if name in self._unknown]
+        if not unknown:
             return row
-        known = self._properties
-        record = {name: value for name, value in row.items() if name in known}
+        record = row.copy()
         kept: Record = {}
-        for field in row:
-            if field not in known:
-                self._keep_unknown(row, field, kept)
+        for name in unknown:
+            value = record.pop(name)
+            is_kept = self._is_kept.get(name)
+            if is_kept is None or type(value) in {dict, list}:
+                self._keep_unknown(row, name, kept)
+            elif is_kept:
+                kept[name] = value
         if kept:
             record[COLUMN] = kept
         return record
@@ -229,12 +234,14 @@ class RecordConformer:
             self._check_timestamp(row, field)
         elif field not in self._met:
             self._meet(field)
+        is_kept = self._has_column and not self._is_left_out((field,))
+        self._is_kept[field] = is_kept
         if not self._has_column:
             self.warn_once(
                 (field,),
                 f"left out the field `{_quote(field)}`, which the schema does not have",
             )
-        elif not self._is_left_out((field,)):
+        elif is_kept:
             self.warn_once(
                 (field,),
                 f"kept the field `{_quote(field)}`, which the schema does not have, "

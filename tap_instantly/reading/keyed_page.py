@@ -21,6 +21,13 @@ PAGE_SIZE = 100
 """Rows a request asks for: the most that the API gives; for more it gives none."""
 
 
+MAX_KNOWN_PAGES = 100
+"""Pages in a row without anything new, after which a list is taken for endless.
+
+Fewer may be right: two hundred entries of one kind are two pages that look the same.
+"""
+
+
 class CursorLoopError(FatalAPIError):
     """A list that goes on, but whose cursor leads to nothing new."""
 

@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     """Fetches the page after a cursor, or the first page for None."""
 
 PAGE_SIZE = 100
-"""Rows a request asks for: the most that the API gives; for more it gives none."""
+"""Rows a request asks for: the most that the API gives; more it refuses."""
 
 
 MAX_KNOWN_PAGES = 100

@@ -20,6 +20,7 @@ from singer_sdk import Tap
 from singer_sdk.exceptions import (
     ConfigurationError,
     ConfigValidationError,
+    FatalSyncError,
     SingerSDKError,
 )
 from singer_sdk.singerlib import Catalog
@@ -36,7 +37,7 @@ from tap_instantly.settings import (
 from tap_instantly.signals import UninterruptedWriter, end_in_time
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import FrameType
 
     from singer_sdk.plugin_base import _ConfigInput
@@ -55,6 +56,8 @@ WANTED = {
     "--config": "an object of settings in JSON",
     "--state": "a state in JSON; give the value of a run's last STATE, or run without",
 }
+
+NOTHING_SELECTED = "No stream is selected; select one in the catalog"
 
 BOOKMARK = {"replication_key", "replication_key_value", "version"}
 """What the state holds of a stream between two runs."""
@@ -159,6 +162,9 @@ class CommandLineTap(Tap):
     @classmethod
     def get_singer_command(cls) -> click.Command:
         command = super().get_singer_command()
+        for param in command.params:
+            if param.name == "catalog":
+                param.is_eager = True  # so that it is there when `--test` begins
         command.params.append(
             click.Option(
                 ["--log-level"],
@@ -201,10 +207,16 @@ class CommandLineTap(Tap):
             if value != CliTestOptionValue.All.value:
                 super().cb_test(ctx, param, value)
                 return
-            # The SDK would try all streams; these are what a run reads by default.
-            given = ctx.params["config"]
-            tap = cls(config=given.config, parse_env_config=given.parse_env)
+            # The SDK would try all streams; these are what a run reads.
+            given, catalog = ctx.params["config"], ctx.params.get("catalog")
+            tap = cls(
+                config=given.config,
+                parse_env_config=given.parse_env,
+                catalog=catalog and cls._load("--catalog", catalog, read_catalog),
+            )
             chosen = [stream for stream in tap.streams.values() if stream.selected]
+            if not chosen:
+                cls._stop(NOTHING_SELECTED)
             tap.run_sync_dry_run(streams=chosen)
             ctx.exit()
         except ConfigValidationError as error:
@@ -242,7 +254,7 @@ class CommandLineTap(Tap):
         for stream in (given or {}).keys() - tap.streams.keys():
             cls.logger.warning("The catalog has an unknown stream: %s", stream)
         if not tap.stats:
-            cls._stop("No stream is selected; select one in the catalog")
+            cls._stop(NOTHING_SELECTED)
         end_in_time()
         try:
             tap.sync_all()
@@ -267,6 +279,30 @@ class CommandLineTap(Tap):
         """Log a line for each stream."""
         for name, stats in self.stats.items():
             self.logger.info("%s: %s", name, stats)
+
+    def log_verdict(self, tried: Mapping[str, SyncStats]) -> bool:
+        """Log for each stream that was tried whether it can be read.
+
+        Args:
+            tried: The streams.
+
+        Returns:
+            True.
+
+        Raises:
+            FatalSyncError: If one of them cannot be read.
+        """
+        for name, stats in tried.items():
+            if stats.failure is None:
+                self.logger.info("%s: %s", name, stats.outcome)
+            else:
+                self.logger.error("%s: %s: %s", name, stats.outcome, stats.failure)
+        failed = sum(stats.failure is not None for stats in tried.values())
+        if failed:
+            msg = f"{failed} of {len(tried)} streams cannot be read"
+            raise FatalSyncError(msg)
+        self.logger.info("All %d streams can be read", len(tried))
+        return True
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

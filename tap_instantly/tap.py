@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import typing as t
 from functools import partial
 from graphlib import TopologicalSorter
@@ -10,14 +11,14 @@ from graphlib import TopologicalSorter
 from typing_extensions import override
 
 from tap_instantly.api.client import Client
-from tap_instantly.api.errors import describe_attempt
+from tap_instantly.api.errors import UNREACHABLE, describe_attempt
 from tap_instantly.cli import CommandLineTap
 from tap_instantly.reading.additional_fields import COLUMN
 from tap_instantly.reading.concurrency import PartitionScheduler
 from tap_instantly.reading.parents import ParentKeys
 from tap_instantly.reading.source import StreamSource
 from tap_instantly.settings import SETTINGS
-from tap_instantly.stats import SyncStats
+from tap_instantly.stats import ProgressLog, SyncStats
 from tap_instantly.streams import STREAMS
 
 if t.TYPE_CHECKING:
@@ -30,6 +31,10 @@ if t.TYPE_CHECKING:
     from tap_instantly.api.pages import Page, Request
     from tap_instantly.reading.partition import Fetch, Priority, Source
     from tap_instantly.reading.stream import InstantlyStream
+
+
+TEST_PATIENCE = 15.0
+"""Seconds after which `--test` gives up a host that does not answer."""
 
 
 class TapInstantly(CommandLineTap):
@@ -96,19 +101,33 @@ class TapInstantly(CommandLineTap):
         dry_run_record_limit: int | None = 1,
         streams: Iterable[Stream] | None = None,
     ) -> bool:
-        """Read the first records of some streams, one stream after the other."""
-        chosen = self.streams.values() if streams is None else streams
-        for stream in t.cast("Iterable[InstantlyStream]", chosen):
+        """Read the first records of some streams, one stream after the other.
+
+        Raises:
+            FatalSyncError: If any of them cannot be read.
+        """
+        given = self.streams.values() if streams is None else streams
+        chosen = t.cast("list[InstantlyStream]", list(given))
+        stats = SyncStats()
+        tried: dict[str, SyncStats] = {}
+        for stream in chosen:
             stream.selected = True
             stream.ABORT_AT_RECORD_COUNT = dry_run_record_limit
-            with self._reading([stream]):
-                super().run_sync_dry_run(dry_run_record_limit, [stream])
-        return True
+            if stats.outcome == UNREACHABLE:  # nor are the others reached
+                stats = SyncStats(failure=stats.failure, outcome=UNREACHABLE)
+            else:
+                with self._reading([stream], patience=TEST_PATIENCE):
+                    super().run_sync_dry_run(dry_run_record_limit, [stream])
+                stats = stream.stats  # which are made anew when its children are tried
+            tried[stream.name] = stats
+        return self.log_verdict(tried)
 
     @contextlib.contextmanager
-    def _reading(self, streams: Iterable[InstantlyStream]) -> Iterator[None]:
+    def _reading(
+        self, streams: Iterable[InstantlyStream], *, patience: float = math.inf
+    ) -> Iterator[None]:
         """Read some streams in the background, and hand each of them its batches."""
-        client = Client(self.config)
+        client = Client(self.config, patience=patience)
         sources = self._make_sources(streams)
         self.scheduler = PartitionScheduler(
             list(sources.values()),
@@ -118,12 +137,17 @@ class TapInstantly(CommandLineTap):
         for stream, source in sources.items():
             stream.stats = SyncStats()
             stream.batches = partial(self.scheduler.batches, source)
+        progress = ProgressLog(
+            {stream.name: stream.stats for stream in sources}, self.logger
+        )
         self.scheduler.start()
+        progress.start()
         try:
             yield
         finally:
             self.scheduler.cancel()
             client.close()
+            progress.finish()
 
     def _make_sources(
         self, streams: Iterable[InstantlyStream]
@@ -166,20 +190,35 @@ class TapInstantly(CommandLineTap):
         """Return what fetches the pages of a partition, and counts its requests."""
         stats = t.cast("InstantlyStream", self.streams[source.name]).stats
 
-        def on_retry(details: Details) -> None:
-            raise_if_cancelled()
-            stats.count_retry(details["wait"])
-            self.logger.warning(
-                "%s: %s; try %d follows in %.1f s",
-                source.name,
-                describe_attempt(details["exception"]),
-                details["tries"] + 1,
-                details["wait"],
-            )
-
         def fetch(request: Request) -> Page:
             raise_if_cancelled()
             stats.count_request()
-            return client.fetch(request, priority=priority, on_retry=on_retry)
+            with stats.reading(), contextlib.ExitStack() as delay:
+
+                def on_retry(details: Details) -> None:
+                    raise_if_cancelled()
+                    attempt = describe_attempt(details["exception"])
+                    stats.count_retry(details["wait"])
+                    delay.close()
+                    what = f"another try after {attempt}"
+                    stats.begin_wait(what)
+                    delay.callback(stats.end_wait, what)
+                    self.logger.warning(
+                        "%s: %s; try %d follows in %.1f s",
+                        source.name,
+                        attempt,
+                        details["tries"] + 1,
+                        details["wait"],
+                    )
+
+                def on_limit(what: str, wait: Callable[[], float]) -> None:
+                    delay.close()
+                    stats.wait_for(what, wait)
+
+                page = client.fetch(
+                    request, priority=priority, on_retry=on_retry, on_limit=on_limit
+                )
+            stats.count_rows(len(page.rows))
+            return page
 
         return fetch

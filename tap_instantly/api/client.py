@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import typing as t
+from functools import partial
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
@@ -16,9 +18,10 @@ from requests.adapters import HTTPAdapter
 from singer_sdk.exceptions import FatalAPIError
 from typing_extensions import override
 
-from tap_instantly.api.errors import api_error
+from tap_instantly.api.errors import UnreachableError, api_error
 from tap_instantly.api.pages import Page
 from tap_instantly.api.rate_limit import PrioritySemaphore, RateLimiter
+from tap_instantly.api.redaction import Redaction
 from tap_instantly.api.retry import RETRIABLE, backoff_delays, is_broken_response
 
 if t.TYPE_CHECKING:
@@ -27,6 +30,8 @@ if t.TYPE_CHECKING:
     from backoff.types import Details
 
     from tap_instantly.api.pages import Request
+
+    OnLimit: t.TypeAlias = Callable[[str, Callable[[], float]], object]
 
 # It logs headers that make no sense, and how it came to read them.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
@@ -106,13 +111,21 @@ class Client:
     https://developer.instantly.ai/getting-started/authorization
     """
 
-    def __init__(self, config: Mapping[str, t.Any]) -> None:
+    def __init__(
+        self, config: Mapping[str, t.Any], *, patience: float = math.inf
+    ) -> None:
         """Prepare for one run; nothing is sent before the first page is fetched.
 
         Args:
             config: The settings by name, defaults included.
+            patience: Seconds that may go by without any response to a request.
         """
         self._key: str = config["api_key"]
+        self._redact = Redaction(self._key).redact
+        # An attempt begins within the first two thirds, and lasts a third.
+        self._patience = patience * 2 / 3
+        self._connect_timeout = min(CONNECT_TIMEOUT, patience / 3)
+        self._read_timeout = min(READ_TIMEOUT, patience)
         self._url = str(config["api_url"]).rstrip("/")
         self._rate_limiter = RateLimiter(config["max_requests_per_minute"])
         self._in_flight = PrioritySemaphore(config["max_concurrency"])
@@ -135,6 +148,7 @@ class Client:
         *,
         priority: tuple[int, int] = (0, 0),
         on_retry: Callable[[Details], None],
+        on_limit: OnLimit = lambda _, wait: wait(),
     ) -> Page:
         """Fetch a page, with retries where they may help.
 
@@ -142,30 +156,40 @@ class Client:
             request: What is requested.
             priority: Which request goes first of those that wait: the least.
             on_retry: Called before each delay, with its seconds and the exception.
+            on_limit: Called with the words for a limit and what waits for it.
 
         Raises:
             SyncError: If there is no page to be had; the text says why.
         """
         retry = backoff.on_exception(
-            backoff_delays, RETRIABLE, on_backoff=on_retry, jitter=None, logger=None
+            backoff_delays,
+            RETRIABLE,
+            on_backoff=on_retry,
+            jitter=None,
+            logger=None,
+            patience=self._patience,
         )
         try:
-            return retry(self._fetch_once)(request, priority)
+            return retry(self._fetch_once)(request, priority, on_limit)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Its own text would be long, and might repeat parts of the request.
             reason = type(error).__name__
-            what = (
-                "'s answers arrive broken"
-                if is_broken_response(error)
-                else " cannot be reached"
-            )
-            msg = f"{self._url}{what} ({reason}); check the network"
-            raise FatalAPIError(msg) from error
+            if is_broken_response(error):
+                what = f"{self._url}'s answers arrive broken"
+                msg = f"{what} ({reason}); check the network"
+                raise FatalAPIError(msg) from error
+            msg = f"{self._url} cannot be reached ({reason}); check the network"
+            raise UnreachableError(msg) from error
 
-    def _fetch_once(self, request: Request, priority: tuple[int, int]) -> Page:
-        self._rate_limiter.wait(request.path)
+    def _fetch_once(
+        self, request: Request, priority: tuple[int, int], on_limit: OnLimit
+    ) -> Page:
+        limits = self._rate_limiter.limits_of(request.path)
+        workspace_limit = limits.pop("")
+        for path, words in limits.items():
+            on_limit(words, partial(self._rate_limiter.wait, path))
         with self._in_flight.acquire(priority):
-            self._rate_limiter.wait()
+            on_limit(workspace_limit, self._rate_limiter.wait)
             body = self._send(request)
         page = Page.parse(body, request.data_selector)
         if request.secret_fields:
@@ -189,11 +213,13 @@ class Client:
         with self._session.send(
             prepared,
             **self._environment,
-            timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+            timeout=(self._connect_timeout, self._read_timeout),
             allow_redirects=False,
         ) as response:
             if response.status_code != HTTPStatus.OK:
-                raise api_error(response, request.path, request.required_scope)
+                raise api_error(
+                    response, request.path, request.required_scope, self._redact
+                )
             return _body(response)
 
     def close(self) -> None:

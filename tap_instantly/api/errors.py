@@ -15,6 +15,7 @@ from singer_sdk.exceptions import (
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable
 
     import requests
 
@@ -29,20 +30,55 @@ class MalformedPageError(RetriableAPIError):
         )
 
 
-class NotFoundError(FatalAPIError):
+class UnreachableError(FatalAPIError):
+    """An API with which no connection comes about, or that does not answer."""
+
+
+class RefusedError(FatalAPIError):
+    """A request that Instantly refuses, and would refuse again."""
+
+    def __init__(self, message: str, status: int) -> None:
+        """Say why.
+
+        Args:
+            message: The reason, in words.
+            status: The HTTP status of the response.
+        """
+        super().__init__(message)
+        self.status = status
+
+
+class NotFoundError(RefusedError):
     """An entity that Instantly does not have, or no longer has."""
 
 
-class TooLargeError(FatalAPIError):
+class TooLargeError(RefusedError):
     """A request for more than Instantly answers at once."""
 
 
-class BadRequestError(FatalAPIError):
+class BadRequestError(RefusedError):
     """A request that Instantly calls malformed, for one thing a window too long."""
 
 
-class NotAllowedError(FatalAPIError):
+class NotAllowedError(RefusedError):
     """A request that the key's scopes or the workspace's plan do not allow."""
+
+
+UNREACHABLE = "cannot be reached"
+
+OUTCOMES: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "key not accepted",
+    HTTPStatus.PAYMENT_REQUIRED: "no plan",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.NOT_FOUND: "not there",
+}
+
+
+def describe_outcome(error: Exception) -> str:
+    """Say in a word or two what has become of a stream that cannot be read."""
+    if isinstance(error, UnreachableError):
+        return UNREACHABLE
+    return OUTCOMES.get(getattr(error, "status", 0), "not readable")
 
 
 def describe_error(error: Exception, logger: logging.Logger) -> str:
@@ -113,6 +149,9 @@ UNKNOWN = (
 MAX_LOGGED = 40
 """Characters of a value that the log repeats."""
 
+MAX_MESSAGE = 200
+"""Characters of the API's own message that the log repeats."""
+
 TRANSIENT = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_EARLY,
@@ -126,29 +165,41 @@ TOO_LARGE = {
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
 }
 
+REFUSALS: dict[int, type[RefusedError]] = {
+    **dict.fromkeys(TOO_LARGE, TooLargeError),
+    HTTPStatus.BAD_REQUEST: BadRequestError,
+    HTTPStatus.PAYMENT_REQUIRED: NotAllowedError,
+}
+
 
 def api_error(
-    response: requests.Response, path: str, required_scope: str
+    response: requests.Response,
+    path: str,
+    required_scope: str,
+    redact: Callable[[str], str],
 ) -> FatalAPIError | RetriableAPIError:
     """Explain a response that is not a page.
 
     Instantly's errors: https://developer.instantly.ai/getting-started/authorization
 
     Args:
-        response: The response; nothing of its body is repeated.
+        response: The response; of its body nothing is repeated but the `message` of
+            a status 4xx.
         path: The endpoint that was requested.
         required_scope: What the key must be allowed in order to read it.
+        redact: Takes the key out of a text.
 
     Returns:
         The exception to raise: retriable if the same request may succeed later.
     """
     status = response.status_code
+    content = _content(response) if not response.is_redirect else None
     is_transient = status in TRANSIENT or (
         status >= HTTPStatus.INTERNAL_SERVER_ERROR
         and status != HTTPStatus.NOT_IMPLEMENTED
     )
     # The edge before the API answers 403, too, but in HTML.
-    is_scope = status == HTTPStatus.FORBIDDEN and isinstance(_content(response), dict)
+    is_scope = status == HTTPStatus.FORBIDDEN and isinstance(content, dict)
     if status == HTTPStatus.FORBIDDEN:
         what = _describe_forbidden(required_scope, is_scope=is_scope)
     elif response.is_redirect:
@@ -163,17 +214,17 @@ def api_error(
     else:
         what = DESCRIPTIONS.get(status, UNKNOWN)
     msg = f"HTTP {status} from {path}: {what}"
+    is_client_error = status // 100 == HTTPStatus.BAD_REQUEST // 100
+    if is_client_error and (own := _own_message(content, redact)):
+        msg += f"; Instantly says: {own}"
     if is_transient:
         return RetriableAPIError(msg, response)
-    if status in TOO_LARGE:
-        return TooLargeError(msg)
-    if status == HTTPStatus.BAD_REQUEST:
-        return BadRequestError(msg)
-    if is_scope or status == HTTPStatus.PAYMENT_REQUIRED:
-        return NotAllowedError(msg)
-    if status == HTTPStatus.NOT_FOUND and _is_about_an_entity(response):
-        return NotFoundError(msg)
-    return FatalAPIError(msg)
+    kind = REFUSALS.get(status, RefusedError)
+    if is_scope:
+        kind = NotAllowedError
+    if status == HTTPStatus.NOT_FOUND and _is_about_an_entity(content):
+        kind = NotFoundError
+    return kind(msg, status)
 
 
 def truncate(value: object) -> str:
@@ -190,9 +241,19 @@ def _content(response: requests.Response) -> object:
         return None
 
 
-def _is_about_an_entity(response: requests.Response) -> bool:
+def _own_message(content: object, redact: Callable[[str], str]) -> str:
+    """Return what the API itself says of an error, in a line; "" if nothing."""
+    message = content.get("message") if isinstance(content, dict) else None
+    if not isinstance(message, str):
+        return ""
+    # A key that is cut or broken up would not be recognised any more.
+    printable = "".join(c if c.isprintable() else " " for c in redact(message))
+    text = redact(" ".join(printable.split()))
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+
+
+def _is_about_an_entity(content: object) -> bool:
     """Tell an entity that is missing from an endpoint that is missing."""
-    content = _content(response)
     message = content.get("message") if isinstance(content, dict) else "Route"
     return not str(message).startswith("Route")
 

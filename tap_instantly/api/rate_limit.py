@@ -36,26 +36,45 @@ class RateLimiter:
             per_minute: Requests that may be sent in any minute.
         """
         self._lock = threading.Lock()
+        self._limits = {"": per_minute, **ENDPOINT_LIMITS}
         self._interval = {"": 60 / (per_minute * MARGIN)}
         self._interval |= {
             path: 60 / (limit * MARGIN) for path, limit in ENDPOINT_LIMITS.items()
         }
         self._next = dict.fromkeys(self._interval, 0.0)
 
-    def wait(self, path: str = "") -> None:
-        """Wait until the budget allows a request.
+    def limits_of(self, path: str) -> dict[str, str]:
+        """Return the limits that a request waits for, each in words.
+
+        Args:
+            path: The endpoint that is requested.
+
+        Returns:
+            What `wait` takes for each, and the words.
+        """
+        return {
+            name: f"the limit of {self._limits[name]:,} a minute"
+            for name in (path, "")
+            if name in self._limits
+        }
+
+    def wait(self, path: str = "") -> float:
+        """Wait until the budget allows a request, and return the seconds.
 
         Args:
             path: The endpoint whose own limit is waited for; the workspace's budget
                 if it is empty.
         """
-        if path in self._interval:
-            with self._lock:
-                now = time.monotonic()
-                turn = max(now, self._next[path])
-                self._next[path] = turn + self._interval[path]
-            if turn > now:
-                time.sleep(turn - now)
+        if path not in self._interval:
+            return 0.0
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next[path])
+            self._next[path] = turn + self._interval[path]
+        seconds = turn - now
+        if seconds > 0:
+            time.sleep(seconds)
+        return seconds
 
 
 class PrioritySemaphore:

@@ -18,21 +18,27 @@ class Redaction(logging.Filter):
         super().__init__()
         self.pieces = {key[i : i + PIECE] for i in range(len(key) - PIECE + 1)}
 
+    def redact(self, text: str) -> str:
+        """Return a text with stars in place of the key."""
+        if not any(piece in text for piece in self.pieces):
+            return text
+        places = range(len(text) - PIECE + 1)
+        secret = {
+            letter
+            for place in places
+            if text[place : place + PIECE] in self.pieces
+            for letter in range(place, place + PIECE)
+        }
+        return "".join(
+            "*" if place in secret else letter for place, letter in enumerate(text)
+        )
+
     @override
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        if any(piece in text for piece in self.pieces):
-            places = range(len(text) - PIECE + 1)
-            secret = {
-                letter
-                for place in places
-                if text[place : place + PIECE] in self.pieces
-                for letter in range(place, place + PIECE)
-            }
-            record.msg = "".join(
-                "*" if place in secret else letter for place, letter in enumerate(text)
-            )
-            record.args = ()
+        redacted = self.redact(text)
+        if redacted != text:
+            record.msg, record.args = redacted, ()
         return True
 
 

@@ -37,16 +37,22 @@ MAX_RETRY_AFTER = 600.0
 MAX_MALFORMED_PAGES = 3
 
 
-def backoff_delays() -> Generator[float, Exception, None]:
+def backoff_delays(patience: float = math.inf) -> Generator[float, Exception, None]:
     """Generate the seconds to wait before each further attempt at one request.
 
     The exception that ended the last attempt is sent in. The generator ends when
     further attempts are not worth while.
+
+    Args:
+        patience: Seconds after which no further attempt is made to reach the API.
     """
+    first_begin = time.monotonic()
     error = yield 0.0
     waited = 0.0
     malformed = attempts = 0
     while waited < MAX_TOTAL_WAIT and not is_permanent(error):
+        if is_unreachable(error) and time.monotonic() - first_begin > patience:
+            return
         attempts += 1
         is_malformed = isinstance(error, MalformedPageError)
         malformed += is_malformed
@@ -63,6 +69,13 @@ def backoff_delays() -> Generator[float, Exception, None]:
 def is_permanent(error: Exception) -> bool:
     """Tell whether no further attempt can help: a certificate stays as it is."""
     return "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
+def is_unreachable(error: Exception) -> bool:
+    """Tell whether no response has come at all."""
+    if is_broken_response(error):
+        return False
+    return isinstance(error, requests.RequestException)
 
 
 def is_broken_response(error: Exception) -> bool:

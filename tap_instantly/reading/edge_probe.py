@@ -7,7 +7,7 @@ from collections import deque
 from datetime import MAXYEAR, MINYEAR, datetime
 
 from tap_instantly.incremental import MILLISECOND, parse_timestamp
-from tap_instantly.reading.keyed_page import PAGE_SIZE, CursorLoopError
+from tap_instantly.reading.keyed_page import PAGE_SIZE
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,10 +47,11 @@ class EdgeProbe:
         self.is_cut = False
 
     def find_page(self, cursor: str, edge: datetime) -> KeyedPage | None:
-        """Return the next page that brings new rows, or None at the end.
+        """Return the next page, or None at the end of the list.
 
-        Raises:
-            CursorLoopError: If the list goes on with nothing new.
+        Returns:
+            The page with new rows; if there is none although the list goes on, the
+            last one that came.
         """
         back = -1 if self._order.is_mostly_ascending else 1
         steps = deque([back, 0, -back])
@@ -69,12 +70,12 @@ class EdgeProbe:
                 return page if has_new else None
             timestamps = page.timestamps
             if not all(are_near(edge, timestamps)):
-                break
+                return page
             if set(timestamps) == {edge}:
                 if not tied and 1 < len(timestamps) < PAGE_SIZE:
                     steps.appendleft(back)  # the page may have ended early: once more
                 tied = max(tied, len(timestamps))
-        raise CursorLoopError(cursor)
+        return page
 
     def _turns_out_oldest_first(self, page: KeyedPage, edge: datetime) -> bool:
         """Tell whether a request above the edge, in unknown order, has missed it."""

@@ -18,7 +18,14 @@ if t.TYPE_CHECKING:
     """Fetches the page after a cursor, or the first page for None."""
 
 PAGE_SIZE = 100
-"""Rows a request asks for: the most that the API gives; for more it gives none."""
+"""Rows a request asks for: the most that the API gives; more it refuses."""
+
+
+MAX_KNOWN_PAGES = 100
+"""Pages in a row without anything new, after which a list is taken for endless.
+
+Fewer may be right: two hundred entries of one kind are two pages that look the same.
+"""
 
 
 class CursorLoopError(FatalAPIError):

@@ -6,7 +6,11 @@ import typing as t
 from itertools import compress
 
 from tap_instantly.reading.edge_probe import EdgeProbe, are_near, parse_cursor
-from tap_instantly.reading.keyed_page import PAGE_SIZE, CursorLoopError
+from tap_instantly.reading.keyed_page import (
+    MAX_KNOWN_PAGES,
+    PAGE_SIZE,
+    CursorLoopError,
+)
 from tap_instantly.reading.sort_order import SortOrderObserver
 
 if t.TYPE_CHECKING:
@@ -15,6 +19,41 @@ if t.TYPE_CHECKING:
 
     from tap_instantly.incremental import TimeWindow
     from tap_instantly.reading.keyed_page import FetchPage, Key, KeyedPage
+
+
+class LoopDetector:
+    """Tells a list that goes round in a circle from one that goes on.
+
+    A list that is right brings a row once, but for the edges of its pages. It would
+    take too much memory to remember every row, so of each page one is remembered: in a
+    circle it comes again, on whatever page.
+    """
+
+    def __init__(self) -> None:
+        """Begin before the first page."""
+        self._samples: set[int] = set()
+        self._cursors: set[int] = set()
+        self._known_pages = 1  # in a row, with the page that they repeat
+
+    def observe(self, cursor: str | None, new_keys: Iterable[object]) -> None:
+        """Take in the next page.
+
+        Args:
+            cursor: What asks for the page after it.
+            new_keys: The keys of its rows, but for those that the last pages had.
+
+        Raises:
+            CursorLoopError: If the list goes round in a circle.
+        """
+        hashes = [hash(key) for key in new_keys]
+        is_known = not hashes or not self._samples.isdisjoint(hashes)
+        self._samples.update(hashes[:1])
+        self._known_pages = self._known_pages + 1 if is_known else 1
+        is_used = hash(cursor) in self._cursors
+        self._cursors.add(hash(cursor))
+        is_loop = self._known_pages >= MAX_KNOWN_PAGES or (is_known and is_used)
+        if is_loop and cursor is not None:
+            raise CursorLoopError(cursor)
 
 
 class CursorPaginator:
@@ -43,8 +82,9 @@ class CursorPaginator:
         self._last_created: datetime | None = None
         self._edge: datetime | None = None
         self._seen: dict[Key, datetime | None] = {}
-        self._first_keys: set[int] = set()
+        self._loop_detector = LoopDetector()
         self._has_short_pages = False
+        self._begins_full = False
 
     @staticmethod
     def page_params(cursor: str | None) -> dict[str, t.Any]:
@@ -57,8 +97,11 @@ class CursorPaginator:
         return self._previous is not None
 
     def is_past(self, window: TimeWindow) -> bool:
-        """Tell whether it is proven that all rows to come are older than a window."""
-        is_newest_first = self._order.is_newest_first(by_time=self._edge is not None)
+        """Tell whether it is proven that all rows to come are older than a window.
+
+        A list whose first page is not full proves nothing: it may be in any order.
+        """
+        is_newest_first = self._begins_full and self._order.is_newest_first
         return is_newest_first and window.begins_after(self._last_created)
 
     @property
@@ -76,7 +119,11 @@ class CursorPaginator:
             CursorLoopError: If the cursor leads to nothing new.
         """
         previous = self._previous
-        page = self._fetch_page(None) if previous is None else self._find_next(previous)
+        if previous is None:
+            page: KeyedPage | None = self._fetch_page(None)
+            self._begins_full = page is not None and len(page.keys) >= PAGE_SIZE
+        else:
+            page = self._find_next(previous)
         if page is None or not page.keys:
             return None
         if previous is not None and len(previous.keys) < PAGE_SIZE:
@@ -89,10 +136,7 @@ class CursorPaginator:
         new = self._select_new(page)
         self._order.observe(filter(None, new.timestamps))
         self._last_created = new.timestamps[-1]
-        first = hash(new.keys[0])
-        if first in self._first_keys:  # the cursor leads in a circle
-            raise CursorLoopError(page.cursor)
-        self._first_keys.add(first)
+        self._loop_detector.observe(page.cursor, new.keys)
         self._edge = parse_cursor(page.cursor) if self._order.has_observed else None
         near_edge = self._are_near_edge(self._seen.values())
         self._seen = dict(compress(self._seen.items(), near_edge))
@@ -126,26 +170,32 @@ class CursorPaginator:
     def _find_next(self, previous: KeyedPage) -> KeyedPage | None:
         """Return the next page that brings new rows, or None at the end."""
         cursor = previous.cursor
-        if cursor is None:
-            return None
-        if self._edge is not None and self._is_read_along_time:
-            probe = EdgeProbe(
-                self._fetch_page,
-                self._has_new,
-                self._order,
-                has_short_pages=self._has_short_pages,
-            )
-            page = probe.find_page(cursor, self._edge)
-            if probe.is_cut:
-                self.unreachable = self._edge
-            return page
-        page = self._fetch_page(cursor)
-        if self._has_new(page):
-            return page
-        # A server that compares inclusively ends with the row that the cursor names.
-        if any(key != previous.keys[-1] for key in page.keys):
-            raise CursorLoopError(cursor)
+        while cursor is not None:
+            page = self._follow(cursor, previous.keys[-1])
+            if page is None or self._has_new(page):
+                return page
+            self._loop_detector.observe(page.cursor, ())
+            cursor = page.cursor
         return None
+
+    def _follow(self, cursor: str, last_key: Key) -> KeyedPage | None:
+        """Return the page after a cursor, or None at the end of the list."""
+        edge = parse_cursor(cursor) if self._edge is not None else None
+        if edge is None or not self._is_read_along_time:
+            page = self._fetch_page(cursor)
+            # A server that compares inclusively ends with the row of the cursor.
+            is_end = page.cursor in {None, cursor} and {*page.keys} <= {last_key}
+            return None if is_end else page
+        probe = EdgeProbe(
+            self._fetch_page,
+            self._has_new,
+            self._order,
+            has_short_pages=self._has_short_pages,
+        )
+        found = probe.find_page(cursor, edge)
+        if probe.is_cut:
+            self.unreachable = edge
+        return found
 
 
 class OffsetPaginator:
@@ -162,7 +212,7 @@ class OffsetPaginator:
         """Begin before the first page."""
         self._fetch_page = fetch_page
         self._offset = 0
-        self._full_pages: set[int] = set()
+        self._loop_detector = LoopDetector()
 
     @staticmethod
     def page_params(cursor: str | None) -> dict[str, t.Any]:
@@ -184,16 +234,14 @@ class OffsetPaginator:
         """Return the next page, or None at the end of the list.
 
         Raises:
-            CursorLoopError: If a full page comes again: it would come for ever.
+            CursorLoopError: If nothing but known pages come: the server ignores the
+                offset.
         """
         page = self._fetch_page(str(self._offset))
         if not page.rows:
             return None
         self._offset += len(page.rows)
-        if len(page.rows) >= PAGE_SIZE:
-            if page.content_hash in self._full_pages:
-                raise CursorLoopError(str(self._offset))
-            self._full_pages.add(page.content_hash)
+        self._loop_detector.observe(str(self._offset), [page.content_hash])
         return page._replace(cursor=str(self._offset))
 
 

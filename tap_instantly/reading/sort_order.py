@@ -14,17 +14,10 @@ MAX_OUT_OF_ORDER = timedelta(minutes=1)
 Received e-mails trail the order of their ids by up to half a minute.
 """
 
-DESCENTS_BY_TIME = 1
-"""Descents that prove a list newest first if its cursor is a timestamp.
+MIN_DESCENTS = 12
+"""Descents, without any ascent, that prove a list newest first.
 
-The server itself then goes by time, and the descent tells which way.
-"""
-
-DESCENTS_BY_ID = 4
-"""Descents that prove a list newest first if its cursor is opaque.
-
-Few, so that a short list takes one request. One in 120 lists in no order at all begins
-with as many, and if its first page then ends the reading, new rows are missed.
+Of lists in no order at all, one in six billion begins with as many.
 """
 
 
@@ -88,11 +81,7 @@ class SortOrderObserver:
         few, many = sorted((self.ascents, self.descents))
         return few * 4 <= many
 
-    def is_newest_first(self, *, by_time: bool) -> bool:
-        """Tell whether the rows so far prove that all rows to come are older.
-
-        Args:
-            by_time: Whether the cursor is a timestamp.
-        """
-        needed = DESCENTS_BY_TIME if by_time else DESCENTS_BY_ID
-        return self.descents >= needed and not self.ascents
+    @property
+    def is_newest_first(self) -> bool:
+        """Whether the rows so far, if many, prove that all rows to come are older."""
+        return self.descents >= MIN_DESCENTS and not self.ascents

@@ -107,8 +107,8 @@ class TestDefaults:
     def test_limit(self, sandbox: Sandbox, limit: int) -> None:
         assert page(sandbox, limit=limit)["items"] == sandbox.labels.rows[:limit]
 
-    def test_a_limit_over_100_is_an_empty_page(self, sandbox: Sandbox) -> None:
-        assert page(sandbox, limit=101) == {"items": []}
+    def test_a_limit_over_100_is_refused(self, sandbox: Sandbox) -> None:
+        assert get(sandbox, "/lead-labels", limit=101).status_code == 400
 
     @pytest.mark.parametrize("limit", ["0", "-1", "many"])
     def test_a_limit_of_nonsense_is_ignored(self, sandbox: Sandbox, limit: str) -> None:

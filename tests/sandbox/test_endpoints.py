@@ -176,9 +176,12 @@ class TestParameters:
             assert "emails" in missing.json()["message"]
 
     def test_a_limit_too_large(self, sandbox: Sandbox) -> None:
-        assert send(sandbox, "GET", "/campaigns", limit=101).json() == {"items": []}
-        body = send(sandbox, "POST", "/leads/list", limit=101).json()
-        assert body == {"items": []}
+        refused = send(sandbox, "GET", "/campaigns", limit=101)
+        assert refused.status_code == 400
+        assert refused.json()["message"] == "querystring/limit must be <= 100"
+        refused = send(sandbox, "POST", "/leads/list", limit=101)
+        assert refused.status_code == 400
+        assert refused.json()["message"] == "body/limit must be <= 100"
 
     def test_a_cursor_of_another_list(self, sandbox: Sandbox) -> None:
         for path in ("/accounts", "/custom-tag-mappings"):

@@ -78,7 +78,6 @@ class TestRefusals:
         "params",
         [
             {"limit": 0},
-            {"limit": 101},
             {"limit": "ten"},
             {"created_after": "2026"},
             {"interest_status": 57},
@@ -92,6 +91,18 @@ class TestRefusals:
         body = response.json()
         assert (body["statusCode"], body["error"]) == (400, "Bad Request")
         assert next(iter(params)) in body["message"]
+
+    @pytest.mark.parametrize("strict", [False, True])
+    def test_a_limit_beyond_the_most(self, sandbox: Sandbox, *, strict: bool) -> None:
+        sandbox.strict = strict
+        response = get(sandbox, "/lead-labels", limit=101)
+        assert response.status_code == 400
+        assert response.json() == {
+            "statusCode": 400,
+            "code": "FST_ERR_VALIDATION",
+            "error": "Bad Request",
+            "message": "querystring/limit must be <= 100",
+        }
 
     def test_strict_takes_what_is_documented(self, sandbox: Sandbox) -> None:
         sandbox.strict = True

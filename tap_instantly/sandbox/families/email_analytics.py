@@ -59,6 +59,8 @@ TOTALS = {
 }
 """The figures of a campaign, and what they are called here."""
 
+_AUTOMATIC = 0
+"""The interest status of an automatic reply."""
 _NEEDED = ("id", "eaccount", "timestamp_email")
 _STEP = re.compile(r"\d+_(\d+)_(\d+)")
 
@@ -162,7 +164,7 @@ def _read_events(rows: Iterable[Row]) -> Activity:
             clicks,
             bounced,
             not is_reply and contact not in known,
-            bool(row.get("is_auto_reply")),
+            row.get("i_status") == _AUTOMATIC,
             row.get("i_status"),
         )
         if not is_reply:
@@ -181,6 +183,7 @@ def total(events: Iterable[Event]) -> dict[str, int]:
     sent = [event for event in events if not event.is_reply]
     replies = [event for event in events if event.is_reply]
     automatic = [event for event in replies if event.is_automatic]
+    human = [event for event in replies if not event.is_automatic]
     opened = [event for event in sent if event.opens]
     clicked = [event for event in sent if event.clicks]
     interested = [event for event in replies if event.is_opportunity]
@@ -193,8 +196,8 @@ def total(events: Iterable[Event]) -> dict[str, int]:
         "unique_opened": _leads(opened),
         "unique_opened_by_step": _leads_by_step(opened),
         "replies": len(replies),
-        "unique_replies": _leads(replies),
-        "unique_replies_by_step": _leads_by_step(replies),
+        "unique_replies": _leads(human),
+        "unique_replies_by_step": _leads_by_step(human),
         "replies_automatic": len(automatic),
         "unique_replies_automatic": _leads(automatic),
         "unique_replies_automatic_by_step": _leads_by_step(automatic),

@@ -195,8 +195,6 @@ def _reception(workspace: Workspace, email: PlannedEmail, text: str) -> Row:
     draw = workspace.draw("reception", email.number)
     interest = interest_of(workspace, email)
     row: Row = {"content_preview": text[:_PREVIEW]}
-    if _is_automatic(email):
-        row["is_auto_reply"] = 1
     if interest is not None:
         row["i_status"] = interest
         row["ai_interest_value"] = draw.of((0.1, 0.55, 0.9, 1))

@@ -95,8 +95,11 @@ def _objection(parameter: Parameter, value: object) -> str:
         return "must be equal to one of the allowed values"
     if parameter.between:
         low, high = parameter.between
-        if not low <= float(text(value)) <= high:
-            return f"must be from {low} to {high}"
+        number = float(text(value))
+        if number < low:
+            return f"must be >= {low}"
+        if number > high:
+            return f"must be <= {high}"
     return ""
 
 

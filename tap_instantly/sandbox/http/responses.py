@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 
 from aiohttp import web
 
@@ -34,9 +35,14 @@ def json_answer(body: bytes) -> web.Response:
 
 
 def refusal(status: int, message: str = "") -> web.Response:
-    """Refuse the way Instantly does: `{"statusCode", "error", "message"}`."""
+    """Refuse the way Instantly does: `{"statusCode", "error", "message"}`.
+
+    A request that is found malformed also gets the `code` of the web framework.
+    """
     error, usual = _REFUSALS.get(status, ("Error", "Error"))
-    body = {"statusCode": status, "error": error, "message": message or usual}
+    is_invalid = status == HTTPStatus.BAD_REQUEST and message
+    code = {"code": "FST_ERR_VALIDATION"} if is_invalid else {}
+    body = {"statusCode": status, **code, "error": error, "message": message or usual}
     text = json.dumps(body, separators=(",", ":"))
     return web.json_response(text=text, status=status)
 

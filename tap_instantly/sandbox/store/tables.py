@@ -51,7 +51,7 @@ class Table(OrderedRows):
                 order that is switched on does not heed it.
 
         Raises:
-            BadRequestError: If the cursor is none of this list.
+            BadRequestError: If the cursor is none of this list, or the limit too large.
         """
         with self._lock:
             keys, rest = self._select(call, only=only, descending=descending)
@@ -82,10 +82,18 @@ class Table(OrderedRows):
             return list(filter(self._passing(call), rows))
 
     def limit(self, call: Call) -> int:
-        """Return how many rows a page has: none, if more are asked for than allowed."""
+        """Return how many rows a page has.
+
+        Raises:
+            BadRequestError: If more are asked for than allowed.
+        """
         text = next(iter(call.all("limit")), "")
         limit = (int(text) if text.isdecimal() else 0) or self._default_limit
-        return limit if limit <= self._maximum else 0
+        if limit > self._maximum:
+            where = "body" if "limit" in call.body else "querystring"
+            message = f"{where}/limit must be <= {self._maximum}"
+            raise BadRequestError(message)
+        return limit
 
     @property
     def paging(self) -> dict[str, Parameter]:
@@ -121,8 +129,6 @@ class Table(OrderedRows):
     ) -> tuple[list[str], Row]:
         """Return the keys of a page's rows, and what the page says beside them."""
         limit = self.limit(call)
-        if not limit:
-            return [], {}
         behaviour = self._behaviour()
         if descending is None or self._switches.order:
             descending = is_descending(behaviour.order)

@@ -224,12 +224,11 @@ class SDKStream(Stream):
     @property
     def can_write_raw(self) -> bool:
         """Whether records are written as they are, without the SDK's help."""
-        if not self.selected:
-            return False
+        if not self.selected or self.ABORT_AT_RECORD_COUNT is not None:
+            return False  # before two threads set up the maps of a stream that is tried
         (first_map, *more_maps) = self.stream_maps
         return (
-            self.ABORT_AT_RECORD_COUNT is None
-            and not self.get_batch_config(self.config)
+            not self.get_batch_config(self.config)
             and type(first_map) is SameRecordTransform
             and not first_map.flattening_enabled
             and not more_maps

@@ -53,8 +53,8 @@ class InstantlyStream(SDKStream):
         data_selector: Where the records are in a response.
         paginator_class: How the next page is asked for.
         datetime_filter: How the server itself selects an interval of time.
-        optional_404: Whether a workspace may do without the entity, and is answered
-            404 then.
+        optional_404: Whether a workspace or a parent row may do without the entity,
+            and is answered 404 then. Otherwise a 404 is about the parent row.
         newest_update_first: Parameters by which the list comes in the order of the
             replication key, for streams that are created by another date. They are sent
             only by a run that begins at a bookmark: in that order a row that changes

@@ -29,7 +29,7 @@ ONE = "1 unexplained, 0 explained"
 def documented(stream: InstantlyStream) -> Json:
     """Return the OpenAPI operation of an endpoint, exactly as the tap has it."""
     row = {"type": "object", "properties": stream.schema["properties"]}
-    names = {*dict(stream.params)}
+    names = {*dict(stream.params), *dict(stream.newest_update_first)}
     if stream.data_selector.is_paged:
         names |= stream.paginator_class.page_params("0").keys()
     if stream.datetime_filter:

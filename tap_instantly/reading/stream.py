@@ -66,8 +66,8 @@ class InstantlyStream(SDKStream):
         data_selector: Where the records are in a response.
         paginator_class: How the next page is asked for.
         datetime_filter: How the server itself selects an interval of time.
-        optional_404: Whether a 404 means only that the workspace does not have this
-            entity.
+        optional_404: Whether a 404 means only that the workspace, or a parent row, does
+            not have this entity. Otherwise a 404 is about the parent row.
         newest_update_first: Parameters by which the list comes in the order of the
             replication key, for streams that are created by another date. They are sent
             only by a run that begins at a bookmark: in that order a row that changes

@@ -250,6 +250,24 @@ def test_flattening(sandbox: Sandbox, depth: int) -> None:
     assert json.loads(kept) == {"colour": {"of": [1]}}
 
 
+def test_a_nested_field_when_flattened(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has no column then, so what holds it is kept."""
+    campaigns = sandbox.tables["campaigns"]
+    for row in campaigns.rows:
+        schedule = row["campaign_schedule"] | {"novel": 1, "api_key": "canary"}
+        campaigns.edit(row["id"], campaign_schedule=schedule)
+    options: Json = {"flattening_enabled": True, "flattening_max_depth": 1}
+    output = sync(sandbox, catalog=catalog_of("campaigns"), **options)
+    del schedule["api_key"]
+    for record in output.records("campaigns"):
+        assert json.loads(record[COLUMN])["campaign_schedule"]["novel"] == 1
+        assert "campaign_schedule__novel" not in record
+    assert caplog.text.count("kept the field `campaign_schedule`") == 1
+    assert '"api_key' not in output.stdout.partition('"RECORD"')[2]
+
+
 def test_a_null_object_when_flattened() -> None:
     """It makes no column that the schema lacks."""
     recording = record("subsequence_sending_status")

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import click
 import requests
 
+from tap_instantly.reading.additional_fields import COLUMN
 from tap_instantly.reading.substream import SubstreamStream
 from tap_instantly.tap import TapInstantly
 
@@ -220,8 +221,11 @@ def compare_answer(stream: InstantlyStream, answer: Fields) -> Iterator[str]:
         for above, place in itertools.product(rows, answer):
             if place.startswith(f"{above}."):
                 theirs[place.removeprefix(f"{above}.")] |= answer[place]
-        ours = Document(stream.schema).fields().items()
-        yield from compare_fields({place[1:]: f for place, f in ours if place}, theirs)
+        fields = Document(stream.schema).fields().items()
+        ours = {place[1:]: each for place, each in fields if place}
+        for either in (ours, theirs):
+            either.pop(COLUMN, None)  # which is the tap's own
+        yield from compare_fields(ours, theirs)
 
 
 def compare_fields(ours: Fields, theirs: Fields) -> Iterator[str]:

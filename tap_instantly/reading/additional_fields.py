@@ -53,3 +53,20 @@ def prune(value: object, path: Path, is_left_out: Callable[[Path], bool]) -> obj
     if isinstance(value, list):
         return [prune(item, path, is_left_out) for item in value]
     return value
+
+
+def has_unknown(value: object, schema: dict[str, t.Any], depth: int) -> bool:
+    """Tell whether an object holds a field that its schema does not have.
+
+    Args:
+        value: Any value of JSON.
+        schema: The JSON Schema of its place.
+        depth: Down to where it is looked for.
+    """
+    known = schema.get("properties")
+    if not isinstance(value, dict) or known is None or depth <= 0:
+        return False
+    return any(
+        name not in known or has_unknown(inner, known[name], depth - 1)
+        for name, inner in value.items()
+    )

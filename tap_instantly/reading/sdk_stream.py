@@ -28,6 +28,12 @@ from tap_instantly.incremental import (
     parse_timestamp,
 )
 from tap_instantly.messages import LineWriter, encode_messages
+from tap_instantly.reading.additional_fields import (
+    COLUMN,
+    has_unknown,
+    is_secret,
+    prune,
+)
 from tap_instantly.reading.catalog import (
     check_replication_keys,
     get_keys,
@@ -40,6 +46,7 @@ if t.TYPE_CHECKING:
 
     from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.helpers._flattening import FlatteningOptions
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.mapper import StreamMap
     from singer_sdk.singerlib import Catalog, RecordMessage
@@ -96,6 +103,7 @@ class SDKStream(Stream):
         """Belong to a tap."""
         super().__init__(tap)
         self.stats = SyncStats()
+        self._kept_nested: set[str] = set()
         if self.full_table_by_default:
             self.forced_replication_method = REPLICATION_FULL_TABLE
 
@@ -146,6 +154,15 @@ class SDKStream(Stream):
         """Whether the rows are figures of a day."""
         schema = self.schema["properties"].get(self.created_field, {})
         return bool(schema.get("format") == "date")
+
+    @cached_property
+    def deselected_paths(self) -> set[tuple[str, ...]]:
+        """The paths of the fields that the catalog deselects, nested ones included."""
+        return {
+            breadcrumb[1::2]
+            for breadcrumb, is_selected in self.mask.items()
+            if not is_selected
+        }
 
     def get_scope(self) -> SyncScope:
         """Return what a run reads, before it has changed the state.
@@ -394,6 +411,30 @@ class SDKStream(Stream):
             if not is_tested:  # whose verdict says it
                 self.logger.error("%s: %s", self.name, self.stats.failure)  # noqa: TRY400 (in one line)
 
+    def _keep_nested(self, record: Record, depth: int) -> None:
+        """Keep the values that hold a field for which flattening has no column."""
+        properties = self.effective_schema["properties"]
+        if COLUMN not in properties:
+            return
+        kept: Record = record.get(COLUMN) or {}
+        for field, schema in properties.items():
+            if field in kept or not has_unknown(record.get(field), schema, depth):
+                continue
+            kept[field] = prune(record[field], (field,), self._is_left_out)
+            record[COLUMN] = kept
+            if field not in self._kept_nested:
+                self._kept_nested.add(field)
+                self.logger.warning(
+                    "%s: kept the field `%s` in `%s`, because it holds a field that "
+                    "the schema does not have and flattening has no column for",
+                    self.name,
+                    field,
+                    COLUMN,
+                )
+
+    def _is_left_out(self, path: tuple[str, ...]) -> bool:
+        return is_secret(path[-1]) or path in self.deselected_paths
+
     @override
     def _generate_record_messages(
         self, record: Record
@@ -401,13 +442,14 @@ class SDKStream(Stream):
         """Leave out what flattening adds beyond the flattened schema.
 
         The SDK makes a column of an object that is null, and of each field in an object
-        that the schema does not have.
+        that the schema does not have. A value with such a field is kept as it came.
         """
-        columns = {
-            each.stream_alias: each.transformed_schema["properties"]
-            for each in self.stream_maps
-            if each.flattening_enabled
-        }
+        columns: dict[str, Record] = {}
+        for each in self.stream_maps:
+            if each.flattening_enabled:
+                columns[each.stream_alias] = each.transformed_schema["properties"]
+                options = t.cast("FlatteningOptions", each.flattening_options)
+                self._keep_nested(record, options.max_level)
         for message in super()._generate_record_messages(record):
             if message.stream in columns:
                 known = columns[message.stream]

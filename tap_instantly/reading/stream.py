@@ -98,15 +98,6 @@ class InstantlyStream(SDKStream):
         """Whether the endpoint has a rate limit of its own."""
         return self.path in ENDPOINT_LIMITS
 
-    @property
-    def deselected_paths(self) -> set[tuple[str, ...]]:
-        """The paths of the fields that the catalog deselects, nested ones included."""
-        return {
-            breadcrumb[1::2]
-            for breadcrumb, is_selected in self.mask.items()
-            if not is_selected
-        }
-
     @classmethod
     def parent_streams(cls) -> list[type[InstantlyStream]]:
         """Return the streams whose keys this stream's partitions are made from."""

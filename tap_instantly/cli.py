@@ -128,6 +128,14 @@ class CommandLineTap(Tap):
         return found or super()._validate_config(raise_errors=raise_errors)
 
     @override
+    def setup_mapper(self) -> None:
+        """Set up the stream maps of the streams that are selected, and of no others."""
+        super(Tap, self).setup_mapper()
+        for stream in self.streams.values():
+            if stream.selected:
+                stream.stream_maps  # noqa: B018 (what is wrong with them shows here)
+
+    @override
     def load_state(self, state: dict[str, t.Any]) -> None:
         bookmarks = state.get("bookmarks") if state else {}
         if not isinstance(bookmarks, dict) or not all(

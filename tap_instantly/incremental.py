@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 MILLISECOND = timedelta(milliseconds=1)
 MICROSECOND = timedelta(microseconds=1)
+BEGINNING = datetime(2021, 1, 1, tzinfo=timezone.utc)
+"""No figures are older: it is the year in which Instantly began."""
 
 
 class BookmarkError(FatalSyncError):
@@ -81,6 +83,19 @@ class TimeWindow:
         """The window from the beginning of its first day (UTC) on."""
         return TimeWindow(self.since and midnight(self.since), self.until)
 
+    def halves(self, now: datetime) -> list[TimeWindow]:
+        """Return its two halves, cut at a midnight; nothing for a day or less.
+
+        Args:
+            now: Where a window without an end is taken to end, for the cut.
+        """
+        since = self.since or BEGINNING
+        until = self.until or midnight(now) + DAY
+        if until - since <= DAY:
+            return []
+        middle = midnight(since + (until - since) / 2 + DAY / 2)
+        return [TimeWindow(self.since, middle), TimeWindow(middle, self.until)]
+
     def begins_after(self, timestamp: datetime | None) -> bool:
         """Tell whether a timestamp, and all that is older, lies before the window."""
         return (
@@ -146,9 +161,11 @@ class DatetimeFilter:
 
 def midnight(timestamp: datetime) -> datetime:
     """Return the beginning of a day (UTC)."""
-    return timestamp.astimezone(timezone.utc).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
+    try:
+        timestamp = timestamp.astimezone(timezone.utc)
+    except OverflowError:  # outside the years that Python knows
+        timestamp = timestamp.replace(tzinfo=timezone.utc)
+    return timestamp.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ if t.TYPE_CHECKING:
 
     from jsonschema import ValidationError
 
+MAX_COLUMN_NAME = 63
+"""How long a column's name may be in PostgreSQL, the least of the common databases."""
+
 SETTINGS = th.PropertiesList(
     th.Property(
         "api_key",
@@ -101,6 +104,16 @@ SETTINGS = th.PropertiesList(
         ),
     ),
     th.Property(
+        "additional_fields",
+        th.BooleanType,
+        default=True,
+        title="Additional fields",
+        description=(
+            "Whether every stream has a column `additional_fields`, which keeps what "
+            "has no column of its own and values that do not fit theirs."
+        ),
+    ),
+    th.Property(
         "emit_activate_version_messages",
         th.BooleanType,
         default=False,
@@ -108,6 +121,16 @@ SETTINGS = th.PropertiesList(
         description=(
             "Whether a complete full-table run ends by telling the target to drop the "
             "rows that are no longer there."
+        ),
+    ),
+    th.Property(
+        "flattening_max_key_length",
+        th.IntegerType(minimum=1),
+        default=MAX_COLUMN_NAME,
+        title="Max Key Length",
+        description=(
+            "The maximum length of a flattened key. PostgreSQL cuts longer names, "
+            "some of them to the same name."
         ),
     ),
     additional_properties=False,

@@ -34,6 +34,8 @@ class SyncStats:
         waited: Seconds waited for the limits and before the retries.
         start_value: The bookmark at the beginning.
         end_value: The bookmark at the end.
+        skipped: What was left out, in words, and how often. The stream is then not
+            known as a whole.
         failure: Why the stream stopped early, in words; None while all is well.
         outcome: The same in a word or two.
     """
@@ -45,6 +47,7 @@ class SyncStats:
     waited: float = 0.0
     start_value: str | None = None
     end_value: str | None = None
+    skipped: Counter[str] = field(default_factory=Counter)
     failure: str | None = None
     outcome: str = READABLE
     _in_flight: int = field(default=0, repr=False)
@@ -116,6 +119,17 @@ class SyncStats:
             work = f"{self.rows_read:,} rows, {self.requests:,} requests"
         return f"{work}; waiting for {' and '.join(waiting)}" if waiting else work
 
+    def skip(self, what: str) -> None:
+        """Note in words that a part of the stream is left out; any thread may."""
+        with self._lock:
+            self.skipped[what] += 1
+
+    def describe_skipped(self) -> str:
+        """Return in words what was left out; empty if nothing was."""
+        with self._lock:
+            skipped = sorted(self.skipped.items())
+        return ", ".join(f"{what} (times {count})" for what, count in skipped)
+
     def __str__(self) -> str:
         """Return the figures as one line."""
         work = (
@@ -124,6 +138,8 @@ class SyncStats:
         )
         if self.start_value is not None or self.end_value is not None:
             work += f", bookmark from {self.start_value} to {self.end_value}"
+        if skipped := self.describe_skipped():
+            work = f"{work}; left out: {skipped}"
         return f"{work}; failed: {self.failure}" if self.failure else work
 
 

@@ -13,6 +13,7 @@ from typing_extensions import override
 from tap_instantly.api.client import Client
 from tap_instantly.api.errors import UNREACHABLE, describe_attempt
 from tap_instantly.cli import CommandLineTap
+from tap_instantly.reading.additional_fields import COLUMN
 from tap_instantly.reading.concurrency import PartitionScheduler
 from tap_instantly.reading.parents import ParentKeys
 from tap_instantly.reading.source import StreamSource
@@ -25,6 +26,7 @@ if t.TYPE_CHECKING:
 
     from backoff.types import Details
     from singer_sdk import Stream
+    from singer_sdk.singerlib import Catalog
 
     from tap_instantly.api.pages import Page, Request
     from tap_instantly.reading.partition import Fetch, Priority, Source
@@ -41,11 +43,22 @@ class TapInstantly(CommandLineTap):
     name = "tap-instantly"
     config_jsonschema: t.ClassVar[dict[str, t.Any]] = SETTINGS.to_dict()
     scheduler: PartitionScheduler
-    """What reads the streams of the run that has begun last."""
+    """Reads the streams of the latest run; absent before the first."""
 
     @override
     def discover_streams(self) -> list[InstantlyStream]:
         return [stream(self) for stream in STREAMS]
+
+    @property
+    @override
+    def input_catalog(self) -> Catalog | None:
+        """The catalog as given, without the column that a setting takes away."""
+        catalog = super().input_catalog
+        if catalog is not None and not self.config.get(COLUMN, True):
+            for entry in catalog.values():
+                (entry.schema.properties or {}).pop(COLUMN, None)
+                entry.metadata.pop(("properties", COLUMN), None)
+        return catalog
 
     @property
     @override
@@ -99,6 +112,7 @@ class TapInstantly(CommandLineTap):
         tried: dict[str, SyncStats] = {}
         for stream in chosen:
             stream.selected = True
+            stream.ABORT_AT_RECORD_COUNT = dry_run_record_limit
             if stats.outcome == UNREACHABLE:  # nor are the others reached
                 stats = SyncStats(failure=stats.failure, outcome=UNREACHABLE)
             else:
@@ -130,9 +144,9 @@ class TapInstantly(CommandLineTap):
         progress.start()
         try:
             yield
-            client.close()
         finally:
             self.scheduler.cancel()
+            client.close()
             progress.finish()
 
     def _make_sources(
@@ -148,8 +162,14 @@ class TapInstantly(CommandLineTap):
             for parent in pending.pop().parent_streams():
                 if parent not in keys:
                     stream = by_class[parent]
-                    fields = (*stream.key_fields, stream.created_field, "type")
-                    keys[parent] = ParentKeys(filter(None, fields))
+                    timestamps = (stream.created_field, stream.bookmark_key)
+                    fields = (
+                        *stream.key_fields,
+                        *timestamps,
+                        *stream.activity_fields,
+                        "type",
+                    )
+                    keys[parent] = ParentKeys(stream.name, filter(None, fields))
                     pending.append(stream)
                     wanted.add(stream)
         return {

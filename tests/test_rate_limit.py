@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
 import typing as t
-from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +15,8 @@ from tap_instantly.api.rate_limit import RateLimiter
 from tests.conftest import catalog_of, sync
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tap_instantly.sandbox import Sandbox
     from tap_instantly.sandbox.http.faults import Kind
 
@@ -27,6 +29,41 @@ SUBSTREAMS = (
 )
 
 
+class VirtualClock:
+    """Time that advances only when all threads sleep: the first to wake runs next."""
+
+    def __init__(self, threads: int) -> None:
+        """Begin with so many threads."""
+        self._changed = threading.Condition()
+        self._times = dict.fromkeys(range(threads), 0.0)
+        self._own = threading.local()
+
+    @contextlib.contextmanager
+    def running(self, thread: int) -> Iterator[None]:
+        """Let the calling thread be one of them until it ends."""
+        self._own.thread = thread
+        try:
+            yield
+        finally:
+            with self._changed:
+                del self._times[thread]
+                self._changed.notify_all()
+
+    def monotonic(self) -> float:
+        """Return the time of the calling thread."""
+        return self._times[self._own.thread]
+
+    def sleep(self, seconds: float) -> None:
+        """Wait until no thread has an earlier time."""
+        thread = self._own.thread
+        with self._changed:
+            self._times[thread] += seconds
+            self._changed.notify_all()
+            self._changed.wait_for(
+                lambda: self._times[thread] <= min(self._times.values())
+            )
+
+
 @pytest.mark.parametrize("path", ["/lead-labels", "/emails"])
 @pytest.mark.parametrize(("per_minute", "threads"), [(6000, 1), (6000, 8), (50, 3)])
 def test_limits(
@@ -37,24 +74,18 @@ def test_limits(
 ) -> None:
     """No second and no minute has more requests than allowed, from whatever thread."""
     sent: list[float] = []
-    clock = threading.local()
-
-    def sleep(seconds: float) -> None:
-        clock.now = getattr(clock, "now", 0.0) + seconds
-
-    fake = SimpleNamespace(monotonic=lambda: getattr(clock, "now", 0.0), sleep=sleep)
-    monkeypatch.setattr(rate_limit, "time", fake)
+    clock = VirtualClock(threads)
+    monkeypatch.setattr(rate_limit, "time", clock)
     rate_limiter = RateLimiter(per_minute)
 
-    def send(times: int) -> None:
-        for _ in range(times):
-            rate_limiter.wait(path)
-            rate_limiter.wait()
-            sent.append(fake.monotonic())
+    def send(thread: int) -> None:
+        with clock.running(thread):
+            for _ in range(7_000 // threads):
+                rate_limiter.wait(path)
+                rate_limiter.wait()
+                sent.append(clock.monotonic())
 
-    workers = [
-        threading.Thread(target=send, args=(7_000 // threads,)) for _ in range(threads)
-    ]
+    workers = [threading.Thread(target=send, args=(n,)) for n in range(threads)]
     for worker in workers:
         worker.start()
     for worker in workers:

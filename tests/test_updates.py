@@ -30,9 +30,9 @@ UPDATED = pytest.mark.parametrize(
 def test_updated_rows_arrive(
     workspace: Sandbox, stream: str, key: str, updated: str
 ) -> None:
-    """The whole list is read, and the rows updated at the bookmark or later arrive.
+    """The rows updated at the bookmark or later arrive, wherever they are in the list.
 
-    The list is not sorted by the time of the update.
+    Few lists are sorted by the time of the update; the others are read whole.
     """
     table = workspace.tables[stream]
     tied = [row[key] for row in table.rows[1::4]]
@@ -51,7 +51,10 @@ def test_updated_rows_arrive(
     found = [record[key] for record in second.records(stream)]
     assert sorted(found) == sorted({*tied, *edited})
     assert second.bookmark(stream) == later[2]
-    assert len(workspace.requests) == 2 * before
+    if stream == "background_jobs":  # it can be sorted by the time of the update
+        assert len(workspace.requests) == before + 1
+    else:
+        assert len(workspace.requests) == 2 * before
     third = read(workspace, stream, second.state)
     assert [record[key] for record in third.records(stream)] == [edited[1]]
 

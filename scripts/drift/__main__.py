@@ -186,7 +186,7 @@ def compare_parameters(
     stream: InstantlyStream, parameters: dict[str, bool]
 ) -> Iterator[str]:
     """Yield what a stream asks otherwise than is documented."""
-    sent = {*dict(stream.params)}
+    sent = {*dict(stream.params), *dict(stream.newest_update_first)}
     if stream.data_selector.is_paged:
         sent |= stream.paginator_class.page_params("0").keys()
     if stream.datetime_filter is not None:

@@ -56,6 +56,14 @@ class TooLargeError(RefusedError):
     """A request for more than Instantly answers at once."""
 
 
+class BadRequestError(RefusedError):
+    """A request that Instantly calls malformed, for one thing a window too long."""
+
+
+class NotAllowedError(RefusedError):
+    """A request that the key's scopes or the workspace's plan do not allow."""
+
+
 UNREACHABLE = "cannot be reached"
 
 OUTCOMES: dict[int, str] = {
@@ -158,6 +166,14 @@ TOO_LARGE = {
 }
 
 
+ERRORS: dict[int, type[RefusedError]] = {
+    HTTPStatus.BAD_REQUEST: BadRequestError,
+    HTTPStatus.PAYMENT_REQUIRED: NotAllowedError,
+    **dict.fromkeys(TOO_LARGE, TooLargeError),
+}
+"""The exceptions that tell a refusal from others, by its status."""
+
+
 def api_error(
     response: requests.Response,
     path: str,
@@ -184,8 +200,10 @@ def api_error(
         status >= HTTPStatus.INTERNAL_SERVER_ERROR
         and status != HTTPStatus.NOT_IMPLEMENTED
     )
+    # The edge before the API answers 403, too, but in HTML.
+    is_scope = status == HTTPStatus.FORBIDDEN and isinstance(content, dict)
     if status == HTTPStatus.FORBIDDEN:
-        what = _describe_forbidden(content, required_scope)
+        what = _describe_forbidden(required_scope, is_scope=is_scope)
     elif response.is_redirect:
         what = "the request is redirected to another address; correct `api_url`"
     elif status in TOO_LARGE:
@@ -203,11 +221,12 @@ def api_error(
         msg += f"; Instantly says: {own}"
     if is_transient:
         return RetriableAPIError(msg, response)
-    if status in TOO_LARGE:
-        return TooLargeError(msg, status)
-    if status == HTTPStatus.NOT_FOUND and _is_about_an_entity(content):
-        return NotFoundError(msg, status)
-    return RefusedError(msg, status)
+    kind = ERRORS.get(status, RefusedError)
+    if is_scope:
+        kind = NotAllowedError
+    elif status == HTTPStatus.NOT_FOUND and _is_about_an_entity(content):
+        kind = NotFoundError
+    return kind(msg, status)
 
 
 def truncate(value: object) -> str:
@@ -241,9 +260,9 @@ def _is_about_an_entity(content: object) -> bool:
     return not str(message).startswith("Route")
 
 
-def _describe_forbidden(content: object, required_scope: str) -> str:
+def _describe_forbidden(required_scope: str, *, is_scope: bool) -> str:
     """Tell a key that lacks a scope from a request that the edge has refused."""
-    if isinstance(content, dict):
+    if is_scope:
         return (
             "the key lacks a scope, or the plan this feature; "
             f"give it `{required_scope}` or `all:read` in Instantly's settings"

@@ -18,6 +18,11 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Record
 
 
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+REPLACEMENT = "\ufffd"
+
+
 @dataclass(frozen=True)
 class RecordSelector:
     """Where an endpoint's response holds its records.
@@ -98,12 +103,14 @@ class Page:
         cursor: What asks for the page after this one, or None if there is none.
         size: The bytes of the response.
         content_hash: A hash of the response, by which a page is known that comes again.
+        repaired: The fields of rows that held half a character, which is U+FFFD now.
     """
 
     rows: list[Record]
     cursor: str | None = None
     size: int = 0
     content_hash: int = 0
+    repaired: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, body: bytes, selector: RecordSelector = PAGED) -> Page:
@@ -113,7 +120,7 @@ class Page:
             MalformedPageError: If it is anything but a page; the text says what.
         """
         try:
-            content = _decode(body)
+            content, is_strict = _decode(body)
         except (ValueError, RecursionError) as error:
             msg = "is not JSON"
             raise MalformedPageError(msg) from error
@@ -129,10 +136,13 @@ class Page:
         if not isinstance(cursor, str | None):
             msg = "has a `next_starting_after` that is no text"
             raise MalformedPageError(msg)
-        if cursor and re.search("[\ud800-\udfff]", cursor):
+        if cursor and SURROGATE.search(cursor):
             msg = "has a `next_starting_after` that no URL can carry"
             raise MalformedPageError(msg)
-        return cls(rows, cursor or None, len(body), hash(body))
+        repaired = set[str]()
+        if not is_strict:
+            rows = [_repair_row(row, repaired) for row in rows]
+        return cls(rows, cursor or None, len(body), hash(body), frozenset(repaired))
 
     def without(self, fields: Iterable[str]) -> Page:
         """Return the page without some fields of its rows."""
@@ -146,11 +156,42 @@ class Page:
         return json.dumps(text, ensure_ascii=False)[1:-1] in content
 
 
-def _decode(body: bytes) -> t.Any:  # noqa: ANN401 (JSON holds anything)
+def _decode(body: bytes) -> tuple[t.Any, bool]:
+    """Return the content, and whether it can have no half of a character in it."""
     try:
-        return msgspec.json.decode(body)
+        return msgspec.json.decode(body), True
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return load_json(body)  # which takes more: byte order marks, lone surrogates
+        # This takes more: byte order marks, lone surrogates.
+        return load_json(body), False
+
+
+def _repair_row(row: Record, repaired: set[str]) -> Record:
+    """Return a row without halves of characters, and add the fields with such."""
+    result: Record = {}
+    for given, value in row.items():
+        name, whole = _repair(given), _repair(value)
+        while name in result:  # two names that differ in such a half only
+            name += REPLACEMENT
+        if name != given or whole != value:
+            repaired.add(name)
+        result[name] = whole
+    return result
+
+
+def _repair(value: t.Any) -> t.Any:  # noqa: ANN401 (JSON holds anything)
+    """Return a value with U+FFFD in place of each half of a surrogate pair.
+
+    Instantly cuts texts within a pair; loaders and databases refuse what is left.
+    """
+    if isinstance(value, str):
+        if not SURROGATE.search(value):
+            return value
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [_repair(item) for item in value]
+    if isinstance(value, dict):
+        return _repair_row(value, set())
+    return value
 
 
 def load_json(text: str | bytes) -> t.Any:  # noqa: ANN401 (JSON holds anything)

@@ -83,7 +83,7 @@ class PartitionReader(threading.Thread):
         self._batches = queue.SimpleQueue()
         self._taken_sizes = queue.SimpleQueue[int]()
         self._slots = queue.SimpleQueue[int]()  # what it holds, until it gives it back
-        self._slots.put(1)
+        self._slots.put(0 if source.is_rate_limited else 1)
         self._untaken = 0
         self._is_discarded = self._is_cancelled = False
 
@@ -181,7 +181,7 @@ class PartitionScheduler:
         Args:
             sources: The streams, in the order in which they are written.
             make_fetch: Makes what fetches the pages of a partition.
-            concurrency: How many requests may be in flight at a time.
+            concurrency: How many partitions are read besides those that are merged.
         """
         # Rate-limited streams begin first, and delay nobody.
         self._sources = sorted(sources, key=lambda source: not source.is_rate_limited)
@@ -224,7 +224,7 @@ class PartitionScheduler:
         reader = PartitionReader(source, self._progress)
         fetch = self._make_fetch(source, priority, reader.raise_if_cancelled)
         reader.start_reading(partition, fetch)
-        self._reading += 1
+        self._reading += 0 if source.is_rate_limited else 1
         self._readers = [other for other in self._readers if other.is_alive()]
         self._readers.append(reader)
         return reader
@@ -232,7 +232,8 @@ class PartitionScheduler:
     def _wait_for_slot(self, source: Source) -> bool:
         """Wait until a partition may be begun, and return whether it is still wanted.
 
-        A partition that the merge waits for may always be begun.
+        If the merge waits for a partition, it may begin even if many bytes wait to be
+        written.
         """
         is_awaited = False
         while self._reading >= self._slots or (
@@ -270,6 +271,7 @@ class PartitionScheduler:
                     turns.extend([reader] if reader else [])
                 if turns and (batch := turns[0].take()):
                     yield batch
+                    del batch
                     turns.rotate(-1)
                 elif turns:
                     turns.popleft()
@@ -284,6 +286,9 @@ class PartitionScheduler:
         for source in self._sources:
             self._discarded.add(source.name)
             self._discard(source)
+        for reader in self._readers:
+            reader.cancel()
+        self._progress.put(Progress(is_awaited=True))  # wakes the scheduler
 
     def _discard(self, source: Source, readers: Iterable[PartitionReader] = ()) -> None:
         """Discard the readers of a stream that is written no further."""

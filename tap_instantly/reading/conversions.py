@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import dataclass
 from datetime import time
 
 from tap_instantly.api.pages import load_json
@@ -46,30 +47,115 @@ def exact_types(schema: dict[str, t.Any]) -> frozenset[type]:
     return frozenset(types)
 
 
-def convert(value: object, schema: dict[str, t.Any]) -> object:
-    """Convert a value to the type that its schema wants.
+@dataclass(frozen=True)
+class Misfit:
+    """A value that does not fit its place, and cannot be converted.
 
-    Args:
+    Attributes:
+        path: The names of the fields that lead to it, from the outermost on.
+        expected: What its schema wants.
         value: What the API sent.
-        schema: The JSON Schema of the property.
+    """
 
-    Returns:
-        The value, converted only where nothing is lost.
+    path: tuple[str, ...]
+    expected: str
+    value: object
+
+
+class NotNullableError(ValueError):
+    """A value that does not fit, where null does not fit either."""
+
+
+def convert(value: object, schema: dict[str, t.Any]) -> object:
+    """Convert a value to the type that its schema wants, only where nothing is lost.
 
     Raises:
         ValueError: If it does not fit.
     """
+    converted, misfits = convert_parts(value, schema, ())
+    if misfits:
+        raise ValueError(value)
+    return converted
+
+
+def convert_parts(
+    value: object, schema: dict[str, t.Any], path: tuple[str, ...]
+) -> tuple[object, list[Misfit]]:
+    """Convert what can be converted of a value.
+
+    "" is null where it is no text: so does Instantly say that there is nothing.
+
+    Args:
+        value: What the API sent.
+        schema: The JSON Schema of the property.
+        path: The names of the fields that lead to it.
+
+    Returns:
+        The value, converted only where nothing is lost, with null in the place of each
+        value that does not fit, and those values.
+    """
+    misfits: list[Misfit] = []
+    try:
+        converted = _convert(value, schema, path, misfits)
+    except NotNullableError:
+        converted = None
+    return converted, misfits
+
+
+def _convert(
+    value: t.Any,  # noqa: ANN401 (JSON holds anything)
+    schema: dict[str, t.Any],
+    path: tuple[str, ...],
+    misfits: list[Misfit],
+) -> object:
+    """Return the converted value, and add what does not fit to a list.
+
+    Raises:
+        NotNullableError: If it does not fit, and null does not either.
+    """
+    types = json_types(schema)
     if type(value) in exact_types(schema):
         return value
-    if isinstance(value, dict) and "properties" in schema:
-        inner = schema["properties"]
-        return {k: convert(v, inner[k]) if k in inner else v for k, v in value.items()}
-    if isinstance(value, list) and "items" in schema:
-        return [convert(item, schema["items"]) for item in value]
+    if value == "" and "null" in types:
+        return None
+    try:
+        if isinstance(value, dict) and "properties" in schema and "object" in types:
+            inner = schema["properties"]
+            return {
+                k: _convert(v, inner[k], (*path, k), misfits) if k in inner else v
+                for k, v in value.items()
+            }
+        if isinstance(value, list) and "items" in schema and "array" in types:
+            items = schema["items"]
+            return [_convert(item, items, path, misfits) for item in value]
+        return _convert_scalar(value, schema)
+    except NotNullableError:  # of a value inside, which is noted already
+        pass
+    except ValueError:
+        misfits.append(Misfit(path, _describe(schema), value))
+    if "null" in types:
+        return None
+    raise NotNullableError
+
+
+def _convert_scalar(value: object, schema: dict[str, t.Any]) -> object:
+    """Return a value as another JSON type, or in another spelling.
+
+    Raises:
+        ValueError: If it loses something.
+    """
     if "format" in schema:
         return _date(value) if schema["format"] == "date" else _date_time(value)
     converted = _to_another_type(value, json_types(schema))
-    return convert(converted, schema) if isinstance(converted, list) else converted
+    if isinstance(converted, list):
+        converted = convert(converted, schema)
+    return converted
+
+
+def _describe(schema: dict[str, t.Any]) -> str:
+    """Return what a schema wants, in a word or two."""
+    types = " or ".join(name for name in json_types(schema) if name != "null")
+    return str(schema.get("format", types))
 
 
 def _to_another_type(value: object, types: list[str]) -> object:
@@ -79,8 +165,8 @@ def _to_another_type(value: object, types: list[str]) -> object:
             if isinstance(value, source):
                 try:
                     return conversion(value)
-                except (KeyError, ValueError):  # it loses something
-                    continue
+                except (ArithmeticError, KeyError, RecursionError, ValueError):
+                    continue  # it loses something
     raise ValueError(value)
 
 

@@ -45,7 +45,8 @@ class KeyedPage(t.NamedTuple):
     Attributes:
         rows: The rows, as they came.
         keys: Their primary keys.
-        timestamps: When they were created.
+        timestamps: The dates by which the list may be sorted: mostly when the rows were
+            created.
         cursor: What asks for the page after this one, or None if there is none.
         size: The bytes of the response.
         content_hash: A hash of the response, by which a page is known that comes again.

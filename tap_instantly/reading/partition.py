@@ -27,6 +27,7 @@ class Partition:
         path_params: What it puts into the path, ready for a URL.
         fields: What each of its records gets.
         default_fields: What each of its records gets unless Instantly sends it.
+        index: Its place among the partitions of its stream.
     """
 
     window: TimeWindow
@@ -35,6 +36,7 @@ class Partition:
     path_params: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, t.Any] = field(default_factory=dict)
     default_fields: Mapping[str, t.Any] = field(default_factory=dict)
+    index: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
-"""SDKStream: all that the SDK does otherwise, in one place."""
+"""SDKStream: all that this tap does differently from the SDK, in one place."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import typing as t
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 
 from singer_sdk import Stream
-from singer_sdk.exceptions import SyncLifecycleSignal
+from singer_sdk.exceptions import ConfigurationError, SyncLifecycleSignal
+from singer_sdk.helpers._catalog import get_selected_schema
 from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import (
@@ -26,14 +28,21 @@ from tap_instantly.incremental import (
     parse_timestamp,
 )
 from tap_instantly.messages import LineWriter, encode_messages
+from tap_instantly.reading.catalog import (
+    check_replication_keys,
+    get_keys,
+    keep_selected,
+)
 from tap_instantly.stats import SyncStats
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.mapper import StreamMap
+    from singer_sdk.singerlib import Catalog, RecordMessage
 
     from tap_instantly.reading.partition import RecordBatch
 
@@ -63,6 +72,8 @@ class SDKStream(Stream):
             read does not bring are then not deleted ones.
         checkpoints_in_order: Whether an interrupted run may leave its bookmark behind:
             the list can be requested oldest first, from a timestamp on.
+        has_overlaps: Whether a record may come in several partitions; it is written
+            once, the first in the order of the output.
         batches: Returns what the run reads; the tap sets it for each run.
         stats: What the run has done so far.
     """
@@ -76,6 +87,7 @@ class SDKStream(Stream):
     full_table_by_default: t.ClassVar[bool] = False
     limited_retention: t.ClassVar[bool] = False
     checkpoints_in_order: t.ClassVar[bool] = False
+    has_overlaps: t.ClassVar[bool] = False
     batches: Callable[[], Iterator[RecordBatch]]
     _version_to_activate: int | None = None
     _deferred_bookmarks: list[Bookmark] | None = None
@@ -90,10 +102,33 @@ class SDKStream(Stream):
     # What a run reads
 
     @cached_property
+    def key_fields(self) -> Sequence[str]:
+        """The keys of the entity, whatever a catalog says."""
+        return t.cast("Sequence[str]", type(self).primary_keys)
+
+    @cached_property
     def bookmark_key(self) -> str | None:
         """The field that the bookmark is about, whatever a catalog says."""
         key: object = type(self).replication_key
         return key if isinstance(key, str) else None  # the SDK's own is a property
+
+    @override
+    def apply_catalog(self, catalog: Catalog) -> None:
+        """Take from a catalog what it says of the stream.
+
+        The SDK takes no notice of keys in the metadata if there are others beside it,
+        and takes a catalog that names none at its word.
+
+        Raises:
+            ConfigurationError: If the catalog has keys that the stream cannot go by.
+        """
+        super().apply_catalog(catalog)
+        self.primary_keys, self.replication_key = self.key_fields, self.bookmark_key
+        entry = catalog.get_stream(self.name)
+        if entry is not None and entry.metadata.resolve_selection().get((), True):
+            self.primary_keys = get_keys(entry, self.key_fields)
+            check_replication_keys(entry, self.bookmark_key)
+            keep_selected(entry, (*self.primary_keys, self.bookmark_key))
 
     @cached_property
     def created_field(self) -> str | None:
@@ -161,12 +196,35 @@ class SDKStream(Stream):
     # What a run writes, and what it leaves behind
 
     @property
+    @override
+    def stream_maps(self) -> list[StreamMap]:
+        """The stream maps, which the tap sets up only for the streams it reads.
+
+        The SDK would set up those of all streams, but trips over a stream that is not
+        selected: https://github.com/meltano/sdk/issues/1942
+
+        Raises:
+            ConfigurationError: If two flattened fields would have the same name.
+        """
+        if not self._stream_maps:
+            schema = get_selected_schema(self.name, self.effective_schema, self.mask)
+            try:
+                self._tap.mapper.register_raw_stream_schema(
+                    self.name, schema, self.primary_keys
+                )
+            except ValueError as error:
+                msg = f"{self.name} cannot be flattened: {error}"
+                raise ConfigurationError(msg) from error
+        return super().stream_maps
+
+    @property
     def can_write_raw(self) -> bool:
         """Whether records are written as they are, without the SDK's help."""
+        if not self.selected:
+            return False
         (first_map, *more_maps) = self.stream_maps
         return (
-            self.selected
-            and self.ABORT_AT_RECORD_COUNT is None
+            self.ABORT_AT_RECORD_COUNT is None
             and not self.get_batch_config(self.config)
             and type(first_map) is SameRecordTransform
             and not first_map.flattening_enabled
@@ -201,7 +259,10 @@ class SDKStream(Stream):
         self.stats.start_value = self.stats.end_value = scope.state_value
         if scope.state_value != scope.start_value:
             self.stream_state.pop("replication_key_value")
+        seen: set[tuple[object, ...]] = set()
         for batch in self.batches():
+            if self.has_overlaps:
+                batch = self._without_seen(batch, seen)  # noqa: PLW2901
             yield batch
             self.stats.rows += batch.count
             if batch.latest is not None:
@@ -213,6 +274,19 @@ class SDKStream(Stream):
                 raise batch.failure
         if not scope.is_empty:
             self._finish(bookmark)
+
+    def _without_seen(
+        self, batch: RecordBatch, seen: set[tuple[object, ...]]
+    ) -> RecordBatch:
+        """Return a batch without the records that came before, and note the others."""
+        records = []
+        fields = t.cast("tuple[str, ...]", type(self).primary_keys)
+        for record in batch.records:
+            key = tuple([record.get(field) for field in fields])
+            if key not in seen or None in key:  # a catalog may lack the key
+                seen.add(key)
+                records.append(record)
+        return replace(batch, records=records, count=len(records))
 
     def _log_scope(self, scope: SyncScope) -> None:
         if scope.state_value != scope.start_value:
@@ -252,11 +326,17 @@ class SDKStream(Stream):
         if self._is_incremental and bookmark.value is not None:
             self._set_bookmark(bookmark.value)
             self.stats.end_value = bookmark.value
-        if self._version_to_activate is not None:
+        if self._version_to_activate is not None and self.stats.skipped:
+            self.logger.warning(
+                "%s: no version is activated, because something was left out: %s",
+                self.name,
+                self.stats.describe_skipped(),
+            )
+        elif self._version_to_activate is not None:
             super()._write_activate_version_message(self._version_to_activate)
             self.stream_state["version"] = self._version_to_activate
 
-    # What the SDK does otherwise
+    # What differs from the SDK
 
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
@@ -279,7 +359,7 @@ class SDKStream(Stream):
         self._write_starting_replication_value(context)
         with self.get_record_counter() as counter, self.get_sync_timer():
             for batch in self._read_batches():
-                writer.write(batch.lines)
+                writer.write(batch.lines or self.encode_records(batch.records))
                 self.state_manager.is_flushed = False
                 counter.increment(batch.count)
         self._finalize_state(self.stream_state)
@@ -314,6 +394,26 @@ class SDKStream(Stream):
             self.stats.outcome = describe_outcome(error)
             if not is_tested:  # whose verdict says it
                 self.logger.error("%s: %s", self.name, self.stats.failure)  # noqa: TRY400 (in one line)
+
+    @override
+    def _generate_record_messages(
+        self, record: Record
+    ) -> Generator[RecordMessage, None, None]:
+        """Leave out what flattening adds beyond the flattened schema.
+
+        The SDK makes a column of an object that is null, and of each field in an object
+        that the schema does not have.
+        """
+        columns = {
+            each.stream_alias: each.transformed_schema["properties"]
+            for each in self.stream_maps
+            if each.flattening_enabled
+        }
+        for message in super()._generate_record_messages(record):
+            if message.stream in columns:
+                known = columns[message.stream]
+                message.record = {k: v for k, v in message.record.items() if k in known}
+            yield message
 
     @override
     def _write_activate_version_message(self, full_table_version: int) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from functools import cached_property, partial
-from itertools import compress
+from itertools import chain, compress
 
-from tap_instantly.api.errors import NotFoundError, TooLargeError, truncate
-from tap_instantly.incremental import BookmarkError, TimeWindow
+from tap_instantly.api.errors import truncate
+from tap_instantly.incremental import TimeWindow
 from tap_instantly.reading.conform import RecordConformer, SchemaMismatchError
 from tap_instantly.reading.keyed_page import KeyedPage
 from tap_instantly.reading.partition import Partition, RecordBatch
+from tap_instantly.reading.stream import SPLITTABLE
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,12 +20,17 @@ if t.TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Record
 
+    from tap_instantly.api.pages import Page
     from tap_instantly.incremental import SyncScope
     from tap_instantly.reading.keyed_page import Key
     from tap_instantly.reading.paginators import Paginator
     from tap_instantly.reading.parents import ParentKeys
     from tap_instantly.reading.partition import Fetch
     from tap_instantly.reading.stream import InstantlyStream, ParentKeysByStream
+
+
+BLANK = frozenset({"", "None"})
+"""A key that is blank, among keys as text."""
 
 
 class StreamSource:
@@ -60,12 +67,13 @@ class StreamSource:
         self._own_keys = own_keys
         self._parent_keys = parent_keys
         self._scope = self._get_scope() if is_written else None
+        self._writes_raw = is_written and stream.can_write_raw
 
     def _get_scope(self) -> SyncScope | None:
         """Return what is read of the stream; None if nothing but keys."""
         try:
             scope = self._stream.get_scope()
-        except BookmarkError:  # the stream itself fails with it when its turn comes
+        except Exception:  # noqa: BLE001 (the stream itself fails with it at its turn)
             return None
         return None if scope.is_empty else scope
 
@@ -75,17 +83,44 @@ class StreamSource:
         Raises:
             SyncError: If the stream cannot be read at all; the text says why.
         """
+        stream, keys = self._stream, self._own_keys
+        if keys is not None:
+            keys.skipped = stream.stats.skipped
         try:
             self._conformer = self._make_conformer()
-            if self._scope is not None:
-                yield from self._stream.generate_partitions(
-                    self._scope.window, self._parent_keys
-                )
-            elif self._own_keys is not None:
-                yield Partition(TimeWindow())
+            if self._scope is not None or keys is not None:
+                window = self._scope.window if self._scope else TimeWindow()
+                partitions = stream.generate_partitions(window, self._parent_keys)
+                for index, partition in enumerate(partitions):
+                    if keys is not None:
+                        keys.begin_partition(index)
+                    yield self._prepare(partition, index)
+                self._note_skipped_parents()
         except Exception as error:
-            self._finish_keys(error)
+            if keys is not None:
+                keys.fail(error)
             raise
+        if keys is not None:
+            keys.end()
+
+    def _prepare(self, partition: Partition, index: int) -> Partition:
+        params = partition.params
+        if self._is_by_update:
+            params = {**params, **dict(self._stream.newest_update_first)}
+        return replace(partition, params=params, index=index)
+
+    @cached_property
+    def _is_by_update(self) -> bool:
+        """Whether the list is requested in the order of the replication key."""
+        has_bookmark = self._scope is not None and self._scope.updated_window.since
+        return bool(has_bookmark and self._stream.newest_update_first)
+
+    def _note_skipped_parents(self) -> None:
+        """Note which parent streams were left out in part, now that they are listed."""
+        for parent in self._stream.parent_streams():
+            keys = self._parent_keys.get(parent)
+            if keys is not None and keys.skipped:
+                self._stream.stats.skip(f"rows of what `{keys.name}` leaves out")
 
     def read_partition(
         self, partition: Partition, fetch: Fetch
@@ -98,13 +133,11 @@ class StreamSource:
         try:
             yield from self._read(partition, fetch)
         except Exception as error:
-            self._finish_keys(error)
+            if self._own_keys is not None:
+                self._own_keys.fail(error)
             raise
-        self._finish_keys()
-
-    def _finish_keys(self, error: Exception | None = None) -> None:
         if self._own_keys is not None:
-            self._own_keys.finish(error)
+            self._own_keys.end()
 
     def _read(self, partition: Partition, fetch: Fetch) -> Iterator[RecordBatch]:
         fetch_page = partial(self._fetch_page, partition, fetch)
@@ -112,31 +145,46 @@ class StreamSource:
         parts: list[Partition] = []
         try:
             while batch := self._read_batch(paginator, partition):
-                if self._scope is not None:
-                    yield batch
-                is_over = batch.failure or paginator.is_past(partition.window)
+                window = partition.window
+                if self._is_by_update and self._scope is not None:
+                    window = self._scope.updated_window
+                is_over = batch.failure or paginator.is_past(window)
+                pending = [batch] if self._scope is not None else []
+                del batch  # or it would stay in memory while the next page is read
+                while pending:
+                    yield pending.pop()
                 if is_over and not self.is_parent:
                     return
-        except (NotFoundError, TooLargeError) as error:
+        except SPLITTABLE as error:
             # A 404 after the first page is an error, not a deleted parent.
             if paginator.has_begun:
                 raise
             parts = self._stream.split(partition, error)
         for part in parts:
-            yield from self._read(part, fetch)
+            yield from self._read(replace(part, index=partition.index), fetch)
 
     def _fetch_page(
         self, partition: Partition, fetch: Fetch, cursor: str | None
     ) -> KeyedPage:
         page = fetch(self._stream.request(partition, cursor))
+        self._warn_repaired(page)
         page = self._stream.transform_page(page, partition, cursor)
         fields = self._stream.key_fields
         keys: list[Key]
         keys = [tuple([str(row.get(key)) for key in fields]) for row in page.rows]
-        created = self._conformer.timestamps(page.rows, self._stream.created_field)
+        by = self._stream.created_field
+        if self._is_by_update:
+            by = self._stream.bookmark_key
+        timestamps = self._conformer.timestamps(page.rows, by)
         return KeyedPage(
-            page.rows, keys, created, page.cursor, page.size, page.content_hash
+            page.rows, keys, timestamps, page.cursor, page.size, page.content_hash
         )
+
+    def _created(self, page: KeyedPage) -> list[datetime | None]:
+        """Return when the rows of a page were created."""
+        if not self._is_by_update:
+            return page.timestamps
+        return self._conformer.timestamps(page.rows, self._stream.created_field)
 
     def _read_batch(
         self, paginator: Paginator, partition: Partition
@@ -149,9 +197,12 @@ class StreamSource:
         if page is None:
             return None
         if self._own_keys is not None:
-            self._own_keys.add(page.rows)
+            self._own_keys.add(page.rows, partition.index)
+        if not BLANK.isdisjoint(chain.from_iterable(page.keys)):
+            self._conformer.name_blank_keys(page.rows, optional=self._stream.blank_keys)
         if not partition.window.is_unbounded:
-            page = page.select([made in partition.window for made in page.timestamps])
+            created = self._created(page)
+            page = page.select([stamp in partition.window for stamp in created])
         page = page.select(self._stream.select_rows(page.rows, partition))
         records: list[Record] = []
         latest: tuple[str, datetime] | None = None
@@ -163,7 +214,8 @@ class StreamSource:
                     latest = self._bookmark_value(record, updated), updated
         except SchemaMismatchError as error:
             failure = error  # the records before it are written
-        lines = self._stream.encode_records(records) if self._writes_raw else b""
+        is_encoded = self._writes_raw and not self._stream.has_overlaps
+        lines = self._stream.encode_records(records) if is_encoded else b""
         return RecordBatch(
             records=[] if lines else records,
             lines=lines,
@@ -179,27 +231,28 @@ class StreamSource:
         """Yield the records that belong to the run, and when they were updated last.
 
         Raises:
-            SchemaMismatchError: If a value does not fit, or a key is missing.
+            SchemaMismatchError: If a key or a timestamp that the run depends on cannot
+                be read.
         """
         if self._scope is None:
             return
         window, conformer = self._scope.updated_window, self._conformer
         field = self._stream.bookmark_key
-        is_created = field == self._stream.created_field
+        is_by_field = self._is_by_update or field == self._stream.created_field
         if conformer.fits(page.rows):
             updated = page.timestamps
-            if not is_created:
+            if not is_by_field:
                 updated = conformer.timestamps(page.rows, field)
             rows = page.rows
             if not window.is_unbounded:
                 is_updated = [timestamp in window for timestamp in updated]
                 rows = [*compress(rows, is_updated)]
                 updated = [*compress(updated, is_updated)]
-            yield from zip(conformer.drop_unknown(rows), updated, strict=True)
+            yield from zip(conformer.move_unknown(rows), updated, strict=True)
             return
-        for row, created in zip(page.rows, page.timestamps, strict=True):
+        for row, sorted_by in zip(page.rows, page.timestamps, strict=True):
             (timestamp,) = (
-                [created] if is_created else conformer.timestamps([row], field)
+                [sorted_by] if is_by_field else conformer.timestamps([row], field)
             )
             if timestamp in window:
                 yield conformer.conform(row), timestamp
@@ -209,22 +262,28 @@ class StreamSource:
         value: str | None = record.get(self._stream.bookmark_key or "")
         return value or updated.isoformat()
 
-    @cached_property
-    def _writes_raw(self) -> bool:
-        return self._scope is not None and self._stream.can_write_raw
-
     def _make_conformer(self) -> RecordConformer:
         # A catalog may cut short a stream that is only listed for its children.
         stream = self._stream
         schema = stream.effective_schema if stream.selected else stream.schema
-        return RecordConformer(schema, stream.key_fields, self._warn_unknown)
-
-    def _warn_unknown(self, field: str) -> None:
-        self._stream.logger.warning(
-            "%s: left out the field `%s`, which the schema does not have",
-            self.name,
-            truncate(field)[1:-1],
+        strict = [stream.bookmark_key]
+        if self._scope is not None and not self._scope.window.is_unbounded:
+            strict.append(stream.created_field)
+        return RecordConformer(
+            schema,
+            stream.key_fields,
+            partial(stream.logger.warning, "%s: %s", self.name),
+            strict=filter(None, strict),
+            deselected=stream.deselected_paths if stream.selected else (),
         )
+
+    def _warn_repaired(self, page: Page) -> None:
+        for field in page.repaired:
+            self._conformer.warn_once(
+                (field, "surrogates"),
+                f"the field `{truncate(field)[1:-1]}` holds half a character, which is "
+                "written as U+FFFD",
+            )
 
     def _warn_unreachable(self, timestamp: datetime | None) -> None:
         self._stream.logger.warning(

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import replace
-from functools import cached_property
 
 from singer_sdk import SchemaDirectory, StreamSchema
+from typing_extensions import override
 
 from tap_instantly import schemas
-from tap_instantly.api.errors import NotFoundError
+from tap_instantly.api.errors import (
+    BadRequestError,
+    NotAllowedError,
+    NotFoundError,
+    TooLargeError,
+)
 from tap_instantly.api.pages import PAGED, Page, Request
 from tap_instantly.api.rate_limit import ENDPOINT_LIMITS
+from tap_instantly.incremental import BEGINNING
+from tap_instantly.reading.additional_fields import COLUMN, COLUMN_SCHEMA
 from tap_instantly.reading.paginators import CursorPaginator
 from tap_instantly.reading.partition import Partition
 from tap_instantly.reading.sdk_stream import SDKStream
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from singer_sdk.helpers.types import Record
 
@@ -27,6 +34,25 @@ if t.TYPE_CHECKING:
     from tap_instantly.reading.parents import ParentKeys
 
     ParentKeysByStream: t.TypeAlias = Mapping[type["InstantlyStream"], ParentKeys]
+
+
+REFUSALS = (BadRequestError, TooLargeError)
+"""How Instantly answers if it is asked for too long a window."""
+
+SPLITTABLE = (*REFUSALS, NotAllowedError, NotFoundError)
+"""Answers after which a partition may be read in parts, or not at all."""
+
+
+class SchemaWithColumn(StreamSchema[str]):
+    """The schema in a file, with the column `additional_fields` if it is wanted."""
+
+    @override
+    def get_stream_schema(self, stream: t.Any, stream_class: t.Any) -> dict[str, t.Any]:
+        schema = super().get_stream_schema(stream, stream_class)
+        if not stream.config.get(COLUMN, True):
+            return schema
+        properties = schema["properties"] | {COLUMN: COLUMN_SCHEMA}
+        return {**schema, "properties": properties}
 
 
 class InstantlyStream(SDKStream):
@@ -40,9 +66,17 @@ class InstantlyStream(SDKStream):
         data_selector: Where the records are in a response.
         paginator_class: How the next page is asked for.
         datetime_filter: How the server itself selects an interval of time.
-        optional_404: Whether a workspace may do without the entity, and is answered
-            404 then.
+        optional_404: Whether a 404 means only that the workspace does not have this
+            entity.
+        newest_update_first: Parameters by which the list comes in the order of the
+            replication key, for streams that are created by another date. They are sent
+            only by a run that begins at a bookmark: in that order a row that changes
+            during the run moves, and would be missed by one that reads everything.
+        activity_fields: Fields that say when an entity did something. Substreams ask
+            for no figures from before its first timestamp.
         secret_fields: Fields with secrets, which are dropped at once.
+        blank_keys: Key fields that Instantly may even leave out where it does not know
+            them; a blank key is written as `unknown`.
     """
 
     path: t.ClassVar[str]
@@ -53,18 +87,25 @@ class InstantlyStream(SDKStream):
     paginator_class: t.ClassVar[type[Paginator]] = CursorPaginator
     datetime_filter: t.ClassVar[DatetimeFilter | None] = None
     optional_404: t.ClassVar[bool] = False
+    newest_update_first: t.ClassVar[tuple[tuple[str, str], ...]] = ()
+    activity_fields: t.ClassVar[tuple[str, ...]] = ()
     secret_fields: t.ClassVar[tuple[str, ...]] = ()
-    schema = StreamSchema(SchemaDirectory(schemas))
+    blank_keys: t.ClassVar[tuple[str, ...]] = ()
+    schema = SchemaWithColumn(SchemaDirectory(schemas))
 
     @property
     def is_rate_limited(self) -> bool:
         """Whether the endpoint has a rate limit of its own."""
         return self.path in ENDPOINT_LIMITS
 
-    @cached_property
-    def key_fields(self) -> Sequence[str]:
-        """The keys of the entity; a catalog may come without any."""
-        return t.cast("Sequence[str]", type(self).primary_keys)
+    @property
+    def deselected_paths(self) -> set[tuple[str, ...]]:
+        """The paths of the fields that the catalog deselects, nested ones included."""
+        return {
+            breadcrumb[1::2]
+            for breadcrumb, is_selected in self.mask.items()
+            if not is_selected
+        }
 
     @classmethod
     def parent_streams(cls) -> list[type[InstantlyStream]]:
@@ -84,7 +125,18 @@ class InstantlyStream(SDKStream):
             SyncError: If a parent cannot be listed; the text says why.
         """
         del parent_keys
-        yield Partition(window)
+        for part in self.slice_window(window):
+            yield Partition(part)
+
+    def slice_window(self, window: TimeWindow) -> Iterator[TimeWindow]:
+        """Yield the windows, oldest first, in which a window is requested."""
+        if self.datetime_filter is None:
+            yield window
+            return
+        if window.since is None and self.is_daily:
+            # Without a beginning Instantly would choose one.
+            window = replace(window, since=BEGINNING)
+        yield from self.datetime_filter.slices(window, now=self.run_begin)
 
     def request(self, partition: Partition, cursor: str | None) -> Request:
         """Return the request for the page after a cursor; for None, the first."""
@@ -119,17 +171,12 @@ class InstantlyStream(SDKStream):
         del partition
         return [True] * len(rows)
 
-    def split(
-        self,
-        partition: Partition,  # noqa: ARG002 (for those that can be split)
-        error: Exception,
-    ) -> list[Partition]:
+    def split(self, partition: Partition, error: Exception) -> list[Partition]:
         """Return smaller partitions to read instead of one that cannot be read.
 
         Args:
             partition: The partition.
-            error: What its first page was answered with: a `NotFoundError` or a
-                `TooLargeError`.
+            error: What its first page was answered with: one of `SPLITTABLE`.
 
         Returns:
             The partitions; none if there is nothing to read.
@@ -139,4 +186,9 @@ class InstantlyStream(SDKStream):
         """
         if self.optional_404 and isinstance(error, NotFoundError):
             return []
+        window, is_refused = partition.window, isinstance(error, REFUSALS)
+        if is_refused and self.datetime_filter and not window.is_unbounded:
+            halves = window.halves(self.run_begin)
+            if halves:
+                return [replace(partition, window=half) for half in halves]
         raise error

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import typing as t
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from urllib.parse import quote
 
 from typing_extensions import override
 
-from tap_instantly.api.errors import TooLargeError
-from tap_instantly.incremental import DAY, TimeWindow, midnight
+from tap_instantly.api.errors import NotFoundError, TooLargeError
+from tap_instantly.incremental import midnight, parse_timestamp
 from tap_instantly.reading.partition import Partition
 from tap_instantly.reading.stream import InstantlyStream
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
 
-    from tap_instantly.api.pages import Page
+    from singer_sdk.helpers.types import Record
+
+    from tap_instantly.incremental import TimeWindow
     from tap_instantly.reading.parents import ParentKeys
     from tap_instantly.reading.stream import ParentKeysByStream
-
-BEGINNING = datetime(2021, 1, 1, tzinfo=timezone.utc)
-"""No figures are older: it is the year in which Instantly began."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,25 @@ class ParentStreamConfig:
 
     def keys(self, parents: ParentKeys) -> Iterator[str]:
         """Yield the keys of the parent rows that have child rows, each once."""
-        seen = set()
+        yield from self.beginnings(parents)
+
+    def beginnings(self, parents: ParentKeys) -> dict[str, datetime | None]:
+        """Return since which day the parent rows that have child rows have existed.
+
+        Returns:
+            The days by the keys of the parent rows, in their order; None where a row
+            does not say it.
+        """
+        found: dict[str, datetime | None] = {}
         for row in parents.wait():
             key = str(row.get(self.key) or "")
             row_type = str(row.get("type")).removesuffix(".0")
             has_children = not self.types or row_type in self.types
             # Dots alone would lead to another endpoint.
-            if key in seen or not key.strip(".") or not has_children:
+            if key in found or not key.strip(".") or not has_children:
                 continue
-            seen.add(key)
-            yield key
+            found[key] = _find_beginning(row)
+        return found
 
     def partition(self, window: TimeWindow, keys: Sequence[str]) -> Partition:
         """Return the partition of one parent row, or of several."""
@@ -82,13 +91,9 @@ class SubstreamStream(InstantlyStream):
 
     Attributes:
         parents: How the rows of other streams become partitions.
-        blank_keys: Key fields that Instantly leaves blank where it does not know them.
-            They are written as `unknown`, because a key is never null, and some loaders
-            take "" for null.
     """
 
     parents: t.ClassVar[tuple[ParentStreamConfig, ...]]
-    blank_keys: t.ClassVar[tuple[str, ...]] = ()
     selected_by_default = False
 
     @override
@@ -100,58 +105,65 @@ class SubstreamStream(InstantlyStream):
     def generate_partitions(
         self, window: TimeWindow, parent_keys: ParentKeysByStream
     ) -> Iterator[Partition]:
-        keys = [
-            (parent, list(parent.keys(parent_keys[parent.stream])))
+        known = [
+            (parent, parent.beginnings(parent_keys[parent.stream]))
             for parent in self.parents
         ]
-        windows = [window]
-        if self.datetime_filter is not None:
-            if window.since is None and self.is_daily:
-                # Without a beginning Instantly would choose one.
-                window = replace(window, since=BEGINNING)
-            windows = list(self.datetime_filter.slices(window, now=self.run_begin))
-        for part in windows:
-            for parent, known in keys:
-                for first in range(0, len(known), parent.group_size):
-                    group = known[first : first + parent.group_size]
-                    yield parent.partition(part, group)
+        for part in self.slice_window(window):
+            for parent, beginnings in known:
+                keys = list(beginnings)
+                if self.datetime_filter is not None:
+                    # Nothing is requested from before its parent row existed.
+                    keys = [k for k in keys if not _is_later(beginnings[k], part)]
+                for first in range(0, len(keys), parent.group_size):
+                    group = keys[first : first + parent.group_size]
+                    days = [beginnings[key] for key in group]
+                    yield parent.partition(self._clip(part, days), group)
+
+    def _clip(
+        self, window: TimeWindow, days: Collection[datetime | None]
+    ) -> TimeWindow:
+        """Return the part of a window in which any of some parent rows existed."""
+        known = [day for day in days if day is not None]
+        is_short = self.datetime_filter is not None and self.datetime_filter.step
+        if not is_short or len(known) < len(days):
+            return window
+        return replace(window, since=max(filter(None, [window.since, min(known)])))
 
     @override
     def split(self, partition: Partition, error: Exception) -> list[Partition]:
-        (parent, *_) = self.parents
-        keys, is_too_large = partition.parent_keys, isinstance(error, TooLargeError)
-        if not keys:
-            raise error
-        if middle := len(keys) // 2:
+        keys = partition.parent_keys
+        middle = len(keys) // 2
+        if middle and isinstance(error, NotFoundError | TooLargeError):
+            (parent,) = self.parents
             halves = keys[:middle], keys[middle:]
             return [parent.partition(partition.window, half) for half in halves]
-        if is_too_large and (windows := _halve(partition.window)):
-            return [replace(partition, window=window) for window in windows]
-        if is_too_large:
-            raise error
-        self.logger.info(
-            "%s: skipped %s %s, for which there is nothing",
-            self.name,
-            parent.partition_field,
-            keys[0],
-        )
+        if not keys or not isinstance(error, NotFoundError):
+            return super().split(partition, error)
+        if not self.optional_404:
+            field = next(iter(partition.fields), "row of its parent")
+            self.stats.skip(f"a {field} that is not found (HTTP 404)")
+        name = " ".join([*partition.fields, keys[0]])
+        self.logger.info("%s: skipped %s, for which there is nothing", self.name, name)
         return []
 
-    @override
-    def transform_page(
-        self, page: Page, partition: Partition, cursor: str | None
-    ) -> Page:
-        page = super().transform_page(page, partition, cursor)
-        for row in page.rows if self.blank_keys else ():
-            blank = [key for key in self.blank_keys if row.get(key) in (None, "")]
-            row.update(dict.fromkeys(blank, "unknown"))
-        return page
+
+def _find_beginning(row: Record) -> datetime | None:
+    """Return the day on which a parent row came to exist; None if that is unknown.
+
+    A mailbox that was removed and connected again is created anew, but has figures from
+    before. One that warmed up, sent or was edited before its creation is such a
+    mailbox.
+    """
+    days = {}
+    for name, value in row.items():
+        if name.startswith("timestamp_") and isinstance(value, str):
+            with suppress(ValueError):
+                days[name] = midnight(parse_timestamp(value))
+    created = days.get("timestamp_created")
+    return created if created == min(days.values(), default=None) else None
 
 
-def _halve(window: TimeWindow) -> list[TimeWindow]:
-    """Return the two halves of a window of whole days; nothing for a single day."""
-    since, until = window.since, window.until
-    if since is None or until is None or until - since <= DAY:
-        return []
-    middle = midnight(since + (until - since) / 2 + DAY / 2)
-    return [TimeWindow(since, middle), TimeWindow(middle, until)]
+def _is_later(day: datetime | None, window: TimeWindow) -> bool:
+    """Tell whether a day comes after a window."""
+    return day is not None and window.until is not None and day >= window.until

@@ -29,11 +29,12 @@ class AccountsStream(InstantlyStream):
     primary_keys = ("email",)
     replication_key = "timestamp_updated"
     params = (("include_tags", "true"),)
+    activity_fields = ("timestamp_warmup_start", "timestamp_last_used")
     secret_fields = PASSWORDS
 
 
 class PerAccountStream(SubstreamStream):
-    """A stream that is given for one mailbox, or some, at a time."""
+    """A stream that is given for one mailbox at a time."""
 
     parents = (ParentStreamConfig(AccountsStream, "email", key="email"),)
 

@@ -21,16 +21,15 @@ class AIAgentsStream(InstantlyStream):
     selected_by_default = False
 
 
+BY_SALES_AGENT = ParentStreamConfig(
+    AIAgentsStream, "agent_id", types=frozenset({"2", "4", "7", "8", "9", "10"})
+)
+
+
 class PerSalesAgentStream(SubstreamStream):
     """A stream that is given for one sales agent at a time."""
 
-    parents = (
-        ParentStreamConfig(
-            AIAgentsStream,
-            "agent_id",
-            types=frozenset({"2", "4", "7", "8", "9", "10"}),
-        ),
-    )
+    parents = (BY_SALES_AGENT,)
 
 
 class PerInboxManagerStream(SubstreamStream):
@@ -188,7 +187,7 @@ class AIInboxManagerDailyStream(PerInboxManagerStream):
     primary_keys = ("agent_id", "date")
     replication_key = "date"
     data_selector = ARRAY
-    datetime_filter = DatetimeFilter("from", "to")
+    datetime_filter = DatetimeFilter("from", "to", step=31)
 
 
 class AILeadFinderAgentsStream(InstantlyStream):

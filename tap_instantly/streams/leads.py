@@ -61,8 +61,8 @@ class LeadsPartition(Partition):
     """The leads of a campaign or a list, or of neither.
 
     Attributes:
-        claimed_elsewhere: The containers whose leads other partitions bring: their ids,
-            by the field of a lead that names them.
+        claimed_elsewhere: The ids of containers that have partitions of their own, by
+            the field of a lead that names its container.
     """
 
     claimed_elsewhere: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -139,7 +139,10 @@ class LeadsStream(SubstreamStream):
             return False
         updated = row.get("timestamp_updated")
         latest = self.run_begin - self.indexing_lag
-        return updated is None or parse_timestamp(updated) < latest
+        try:
+            return updated is None or parse_timestamp(updated) < latest
+        except (TypeError, ValueError):  # the conformer says what is wrong
+            return False
 
 
 STREAMS = (

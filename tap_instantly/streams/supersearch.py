@@ -39,6 +39,7 @@ class SuperSearchEnrichmentsStream(PerListOrCampaignStream):
     required_scope = "supersearch_enrichments:read"
     primary_keys = ("resource_id",)
     data_selector = OBJECT
+    optional_404 = True
 
 
 class SuperSearchAIEnrichmentsStream(SubstreamStream):

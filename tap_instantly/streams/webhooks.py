@@ -56,7 +56,7 @@ class WebhookEventsDailySummaryStream(InstantlyStream):
     primary_keys = ("date",)
     replication_key = "date"
     data_selector = ITEMS
-    datetime_filter = DatetimeFilter("from", "to")
+    datetime_filter = DatetimeFilter("from", "to", step=31)
     limited_retention = True
     selected_by_default = False
 

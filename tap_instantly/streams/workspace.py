@@ -107,6 +107,7 @@ class BackgroundJobsStream(InstantlyStream):
     primary_keys = ("id",)
     replication_key = "updated_at"
     created_key = "created_at"
+    newest_update_first = (("sort_column", "updated_at"), ("sort_order", "desc"))
 
 
 class BlockListEntriesStream(InstantlyStream):

@@ -1,4 +1,4 @@
-"""The sandbox that its tests ask."""
+"""The sandbox to which its tests send requests."""
 
 from __future__ import annotations
 

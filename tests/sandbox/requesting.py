@@ -1,4 +1,4 @@
-"""Asking the sandbox, as a client would."""
+"""Requests to the sandbox, as a client would send them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LIST_KEYS = {"id", "organization_id", "name", "timestamp_created"}
 
 
 def get(sandbox: Sandbox, path: str, **params: object) -> requests.Response:
-    """Ask the sandbox with its key."""
+    """Send a GET with the sandbox's key."""
     return requests.get(
         sandbox.url + path,
         params={name: str(value) for name, value in params.items()},
@@ -79,7 +79,7 @@ def read_timestamp(text: str) -> datetime:
 
 
 def raw(sandbox: Sandbox, cursor: str) -> requests.Response:
-    """Ask for a page with a cursor that goes out exactly as it stands."""
+    """Request a page with a cursor that is sent exactly as it is."""
     request = requests.Request(
         "GET", sandbox.url, headers={"Authorization": f"Bearer {sandbox.key}"}
     ).prepare()
@@ -94,7 +94,7 @@ def statuses(sandbox: Sandbox, count: int) -> list[int]:
 
 
 def post(sandbox: Sandbox, path: str, **body: object) -> requests.Response:
-    """Ask the sandbox with a JSON body."""
+    """Send a POST with a JSON body."""
     return requests.post(
         sandbox.url + path,
         json=body,

@@ -1,4 +1,4 @@
-"""The endpoints of all streams, and what to ask each of them."""
+"""The endpoints of all streams, and a valid request to each of them."""
 
 from __future__ import annotations
 
@@ -138,10 +138,10 @@ ENDPOINTS = {
 SALES, MANAGER, FINDER = 2, 1, 3
 
 
-def ask(
+def send(
     sandbox: Sandbox, method: str, path: str, /, **fields: Any
 ) -> requests.Response:
-    """Ask the sandbox with its key: in the query, or in the body of a POST."""
+    """Send a request with the fields in the query, or in the body of a POST."""
     sent: dict[str, Any] = {"params" if method == "GET" else "json": fields}
     return requests.request(
         method,
@@ -152,7 +152,7 @@ def ask(
     )
 
 
-def question(sandbox: Sandbox, stream: str) -> tuple[str, str, dict[str, Any]]:
+def request_for(sandbox: Sandbox, stream: str) -> tuple[str, str, dict[str, Any]]:
     """Return the method, the path and the parameters that read a stream."""
     method, path = ENDPOINTS[stream]
     if stream.startswith("supersearch"):
@@ -166,7 +166,7 @@ def question(sandbox: Sandbox, stream: str) -> tuple[str, str, dict[str, Any]]:
 def enriched(sandbox: Sandbox, path: str) -> str:
     """Return the path of a lead list about which there is something to say."""
     paths = (path.format(list=row["id"]) for row in sandbox.lists.rows)
-    answers = ((one, ask(sandbox, "GET", one)) for one in paths)
+    answers = ((one, send(sandbox, "GET", one)) for one in paths)
     return next(one for one, answer in answers if answer.ok and answer.json())
 
 
@@ -174,7 +174,7 @@ def rows(sandbox: Sandbox) -> dict[str, str]:
     """Return a row for each placeholder."""
     tables = sandbox.tables
     agents = {row["type"]: row["id"] for row in tables["ai_agents"].rows}
-    body = ask(sandbox, "GET", "/ai-agents/deliverability").json()
+    body = send(sandbox, "GET", "/ai-agents/deliverability").json()
     return {
         "list": sandbox.lists.rows[0]["id"],
         "campaign": sender(sandbox),

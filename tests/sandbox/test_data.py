@@ -36,7 +36,7 @@ class TestData:
         assert UUID(identity)
         assert len(secret) == 12
 
-    def test_has_the_sizes_asked_for(self) -> None:
+    def test_has_the_requested_sizes(self) -> None:
         sandbox = Sandbox(labels=3, lists=0)
         assert (len(sandbox.labels), len(sandbox.lists)) == (3, 0)
         assert (len(Sandbox().labels), len(Sandbox().lists)) == (40, 260)

@@ -13,14 +13,14 @@ import requests
 
 from tap_instantly import schemas
 from tap_instantly.sandbox import Sandbox
-from tests.sandbox.served import ENDPOINTS, ask, question
+from tests.sandbox.served import ENDPOINTS, request_for, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.sandbox.requesting import Row
 
-HOMES = {
+RECORD_FIELDS = {
     "workspace_billing_subscriptions": "subscriptions",
     "webhook_event_types": "event_types",
     "ai_deliverability_agent": "agent",
@@ -42,9 +42,8 @@ def world() -> Iterator[Sandbox]:
 
 def rows_in(stream: str, body: Any) -> list[Row]:
     """Return the rows in an answer."""
-    body = (
-        body.get(HOMES.get(stream, "items"), body) if isinstance(body, dict) else body
-    )
+    if isinstance(body, dict):
+        body = body.get(RECORD_FIELDS.get(stream, "items"), body)
     rows: list[Row] = body if isinstance(body, list) else [body]
     return rows
 
@@ -64,10 +63,10 @@ class TestServed:
 
     @pytest.mark.parametrize("stream", ENDPOINTS)
     def test_answers(self, world: Sandbox, stream: str) -> None:
-        method, path, fields = question(world, stream)
+        method, path, fields = request_for(world, stream)
         world.strict = True
         try:
-            response = ask(world, method, path, **fields)
+            response = send(world, method, path, **fields)
         finally:
             world.strict = False
         assert response.status_code == 200, response.text
@@ -75,10 +74,10 @@ class TestServed:
 
     @pytest.mark.parametrize("stream", sorted(ENDPOINTS.keys() - SHAPELESS))
     def test_shows_what_is_documented(self, world: Sandbox, stream: str) -> None:
-        method, path, fields = question(world, stream)
+        method, path, fields = request_for(world, stream)
         known = schema(stream)
         known_types = jsonschema.Draft202012Validator(known)
-        for row in rows_in(stream, ask(world, method, path, **fields).json()):
+        for row in rows_in(stream, send(world, method, path, **fields).json()):
             assert set(row) <= set(known["properties"]) | SECRETS.get(stream, set())
             if stream != FORMERLY_OTHERWISE:
                 known_types.validate({k: v for k, v in row.items() if v is not None})
@@ -87,12 +86,12 @@ class TestServed:
     def test_strict_refuses_what_is_not_documented(
         self, world: Sandbox, stream: str
     ) -> None:
-        method, path, fields = question(world, stream)
+        method, path, fields = request_for(world, stream)
         fields = {**fields, "updated_since": "2026-01-01"}
-        assert ask(world, method, path, **fields).status_code == 200
+        assert send(world, method, path, **fields).status_code == 200
         world.strict = True
         try:
-            response = ask(world, method, path, **fields)
+            response = send(world, method, path, **fields)
         finally:
             world.strict = False
         assert response.status_code == 400
@@ -100,7 +99,7 @@ class TestServed:
 
     @pytest.mark.parametrize("stream", ENDPOINTS)
     def test_wants_the_key(self, world: Sandbox, stream: str) -> None:
-        method, path, fields = question(world, stream)
+        method, path, fields = request_for(world, stream)
         response = requests.request(method, world.url + path, json=fields, timeout=10)
         assert response.status_code == 401
 
@@ -109,12 +108,12 @@ class TestServed:
     )
     def test_goes_wrong_on_purpose(self, stream: str) -> None:
         with Sandbox() as sandbox:
-            method, path, fields = question(sandbox, stream)
+            method, path, fields = request_for(sandbox, stream)
             sandbox.requests.clear()
             sandbox.fail(unquote(path), 503, times=1)
             sandbox.requests_per_minute = 1
             statuses = [
-                ask(sandbox, method, path, **fields).status_code for _ in range(3)
+                send(sandbox, method, path, **fields).status_code for _ in range(3)
             ]
             assert statuses[0] == 503
             assert statuses[2] == 429
@@ -140,7 +139,7 @@ class TestParameters:
         self, sandbox: Sandbox, path: str, fields: dict[str, Any], name: str
     ) -> None:
         sandbox.strict = True
-        response = ask(sandbox, "GET", path, **fields)
+        response = send(sandbox, "GET", path, **fields)
         assert response.status_code == 400
         assert response.json()["error"] == "Bad Request"
         assert name in response.json()["message"]
@@ -162,31 +161,31 @@ class TestParameters:
         self, sandbox: Sandbox, fields: dict[str, Any], name: str | None
     ) -> None:
         sandbox.strict = True
-        response = ask(sandbox, "POST", "/leads/list", **fields)
+        response = send(sandbox, "POST", "/leads/list", **fields)
         assert response.status_code == (400 if name else 200)
         assert (name or "items") in response.text
 
     def test_what_is_required(self, sandbox: Sandbox) -> None:
         for strict in (False, True):
             sandbox.strict = strict
-            missing = ask(sandbox, "GET", "/subsequences/analytics")
+            missing = send(sandbox, "GET", "/subsequences/analytics")
             assert missing.status_code == 400
             assert "campaign_id" in missing.json()["message"]
-            missing = ask(sandbox, "POST", "/accounts/warmup-analytics")
+            missing = send(sandbox, "POST", "/accounts/warmup-analytics")
             assert missing.status_code == 400
             assert "emails" in missing.json()["message"]
 
     def test_a_limit_too_large(self, sandbox: Sandbox) -> None:
-        refused = ask(sandbox, "GET", "/campaigns", limit=101)
+        refused = send(sandbox, "GET", "/campaigns", limit=101)
         assert refused.status_code == 400
         assert refused.json()["message"] == "querystring/limit must be <= 100"
-        refused = ask(sandbox, "POST", "/leads/list", limit=101)
+        refused = send(sandbox, "POST", "/leads/list", limit=101)
         assert refused.status_code == 400
         assert refused.json()["message"] == "body/limit must be <= 100"
 
     def test_a_cursor_of_another_list(self, sandbox: Sandbox) -> None:
         for path in ("/accounts", "/custom-tag-mappings"):
-            response = ask(sandbox, "GET", path, starting_after="yesterday")
+            response = send(sandbox, "GET", path, starting_after="yesterday")
             assert response.status_code == 400
 
     def test_a_body_that_is_none(self, sandbox: Sandbox) -> None:
@@ -209,15 +208,15 @@ class TestParameters:
         ],
     )
     def test_what_does_not_exist(self, sandbox: Sandbox, path: str) -> None:
-        response = ask(sandbox, "GET", path)
+        response = send(sandbox, "GET", path)
         assert response.status_code == 404
         assert response.json()["message"] == "Resource not found"
 
 
 class TestRequests:
-    def test_show_what_was_asked(self, sandbox: Sandbox) -> None:
-        ask(sandbox, "GET", "/emails", eaccount=["a", "b"], limit=3)
-        ask(sandbox, "POST", "/leads/list", limit=2, ids=["x"])
+    def test_show_what_was_sent(self, sandbox: Sandbox) -> None:
+        send(sandbox, "GET", "/emails", eaccount=["a", "b"], limit=3)
+        send(sandbox, "POST", "/leads/list", limit=2, ids=["x"])
         first, second = sandbox.requests
         assert first.query == {"eaccount": "a", "limit": "3"}
         assert first.queries == {"eaccount": ["a", "b"], "limit": ["3"]}
@@ -240,7 +239,7 @@ class TestRequests:
     def test_writes_are_remembered(
         self, sandbox: Sandbox, method: str, path: str
     ) -> None:
-        response = ask(sandbox, method, path, name="new")
+        response = send(sandbox, method, path, name="new")
         assert response.status_code == 404
         (write,) = sandbox.writes
         assert (write.method, write.body) == (method, {"name": "new"})
@@ -248,9 +247,9 @@ class TestRequests:
 
     def test_reads_are_no_writes(self, world: Sandbox) -> None:
         for stream in ENDPOINTS:
-            method, path, fields = question(world, stream)
-            ask(world, method, path, **fields)
-        ask(world, "GET", "/nothing")
+            method, path, fields = request_for(world, stream)
+            send(world, method, path, **fields)
+        send(world, "GET", "/nothing")
         assert world.writes == []
 
     def test_emails_per_minute(self) -> None:
@@ -258,7 +257,7 @@ class TestRequests:
         with Sandbox(emails_per_minute=2, clock=lambda: now[0]) as sandbox:
 
             def statuses(path: str) -> list[int]:
-                return [ask(sandbox, "GET", path).status_code for _ in range(3)]
+                return [send(sandbox, "GET", path).status_code for _ in range(3)]
 
             assert statuses("/emails") == [200, 200, 429]
             assert statuses("/campaigns") == [200, 200, 200]
@@ -267,9 +266,9 @@ class TestRequests:
 
 
 class TestStart:
-    def test_makes_nothing_before_it_is_asked(self) -> None:
+    def test_makes_nothing_before_a_request(self) -> None:
         with Sandbox() as sandbox:
-            ask(sandbox, "GET", "/lead-labels")
+            send(sandbox, "GET", "/lead-labels")
             made = [name for name, table in sandbox.tables.items() if table.is_made]
             assert made == ["lead_labels", "lead_lists"]
 
@@ -279,9 +278,9 @@ class TestStart:
         ) as sandbox:
             for stream in ("campaigns", "accounts", "leads", "emails", "subsequences"):
                 method, path = ENDPOINTS[stream]
-                assert ask(sandbox, method, path).json() == {"items": []}
+                assert send(sandbox, method, path).json() == {"items": []}
             for path in ("/campaigns/analytics", "/campaigns/analytics/daily"):
-                assert ask(sandbox, "GET", path).json() == []
+                assert send(sandbox, "GET", path).json() == []
 
     @pytest.mark.parametrize("absent", ["campaigns", "accounts", "leads", "tags"])
     def test_a_workspace_without(self, absent: str) -> None:
@@ -289,9 +288,9 @@ class TestStart:
         with Sandbox(**sizes) as sandbox:
             for stream in ("campaigns", "accounts", "leads", "emails", "custom_tags"):
                 method, path = ENDPOINTS[stream]
-                assert ask(sandbox, method, path).status_code == 200
+                assert send(sandbox, method, path).status_code == 200
 
     def test_many_leads(self) -> None:
         with Sandbox(leads=20_000) as sandbox:
-            assert len(ask(sandbox, "POST", "/leads/list", limit=100).json()["items"])
+            assert len(send(sandbox, "POST", "/leads/list", limit=100).json()["items"])
             assert len(sandbox.tables["leads"]) == 20_000

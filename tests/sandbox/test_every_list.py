@@ -13,7 +13,7 @@ import pytest
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.sandbox.store.switches import Cursor, End, Order
 from tests.sandbox.requesting import read_timestamp
-from tests.sandbox.served import ask, question
+from tests.sandbox.served import request_for, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,17 +79,17 @@ def world() -> Iterator[Sandbox]:
 
 
 @cache
-def asked(sandbox: Sandbox, stream: str) -> tuple[str, str, Row]:
-    """Return what `question` does, found out once."""
-    return question(sandbox, stream)
+def known_request_for(sandbox: Sandbox, stream: str) -> tuple[str, str, Row]:
+    """Return what `request_for` returns, and remember it."""
+    return request_for(sandbox, stream)
 
 
 def paged(sandbox: Sandbox, stream: str, limit: int) -> list[Row]:
     """Return the bodies of all pages of a stream until no cursor leads on."""
-    method, path, fields = asked(sandbox, stream)
+    method, path, fields = known_request_for(sandbox, stream)
     bodies: list[Row] = []
     while len(bodies) < 500:
-        answer = ask(sandbox, method, path, limit=limit, **fields)
+        answer = send(sandbox, method, path, limit=limit, **fields)
         assert answer.status_code == 200, answer.text
         body = answer.json()
         bodies.append(body)
@@ -162,22 +162,22 @@ class TestEveryList:
     def test_inclusive(
         self, world: Sandbox, stream: str, cursor: Cursor | None
     ) -> None:
-        method, path, fields = asked(world, stream)
+        method, path, fields = known_request_for(world, stream)
         with switched(world, comparison="inclusive", cursor=cursor):
-            first = ask(world, method, path, limit=1, **fields).json()
+            first = send(world, method, path, limit=1, **fields).json()
             after = {**fields, "starting_after": first["next_starting_after"]}
-            second = ask(world, method, path, limit=100, **after).json()
+            second = send(world, method, path, limit=100, **after).json()
         assert identity(first["items"][0]) in identities(second["items"])
 
     @pytest.mark.parametrize("end", get_args(End))
     @pytest.mark.parametrize("stream", DATED_BY)
     def test_end(self, world: Sandbox, stream: str, end: End) -> None:
-        method, path, fields = asked(world, stream)
+        method, path, fields = known_request_for(world, stream)
         with switched(world, end=end):
-            body = ask(world, method, path, limit=100, **fields).json()
+            body = send(world, method, path, limit=100, **fields).json()
             while end != "present" and body.get("next_starting_after"):
                 fields = {**fields, "starting_after": body["next_starting_after"]}
-                body = ask(world, method, path, limit=100, **fields).json()
+                body = send(world, method, path, limit=100, **fields).json()
         assert body["items"]
         if end in ENDS:
             assert body["next_starting_after"] == ENDS[end]
@@ -246,8 +246,8 @@ class TestEveryList:
         own.tables["leads"].behaviour.end = "absent"
         own.tables["leads"].behaviour.order = "mixed"
         for stream, last in (("leads", None), ("emails", "present")):
-            method, path, _ = asked(own, stream)
-            body = ask(own, method, path, limit=100).json()
+            method, path, _ = known_request_for(own, stream)
+            body = send(own, method, path, limit=100).json()
             assert bool(body.get("next_starting_after")) == bool(last)
         leads = items(paged(own, "leads", 7))
         assert identities(leads) != sorted(identities(leads))

@@ -9,7 +9,7 @@ import pytest
 
 from tap_instantly.sandbox.store.api import Call
 from tap_instantly.sandbox.store.tables import Table
-from tests.sandbox.served import ENDPOINTS, ask
+from tests.sandbox.served import ENDPOINTS, send
 
 if TYPE_CHECKING:
     from tap_instantly.sandbox import Sandbox
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 def first(sandbox: Sandbox, stream: str, **fields: object) -> list[Row]:
     """Return the rows of the first page of a stream's list."""
     method, path = ENDPOINTS[stream]
-    rows: list[Row] = ask(sandbox, method, path, limit=100, **fields).json()["items"]
+    rows: list[Row] = send(sandbox, method, path, limit=100, **fields).json()["items"]
     return rows
 
 
-def by_home(rows: list[Row], homes: tuple[str, ...]) -> list[str]:
+def by_campaign(rows: list[Row], campaigns: tuple[str, ...]) -> list[str]:
     """Return the ids of the rows that are in one of some campaigns."""
-    return sorted(row["id"] for row in rows if row.get("campaign") in homes)
+    return sorted(row["id"] for row in rows if row.get("campaign") in campaigns)
 
 
 class TestBodies:
@@ -54,7 +54,7 @@ class TestBodies:
     def test_event_types_follow_the_labels(self, sandbox: Sandbox) -> None:
         def names() -> list[str]:
             method, path = ENDPOINTS["webhook_event_types"]
-            types: list[Row] = ask(sandbox, method, path).json()["event_types"]
+            types: list[Row] = send(sandbox, method, path).json()["event_types"]
             return [one["label"] for one in types if one["type"] == "custom_label"]
 
         row = sandbox.labels.add(label="Zeppelin")
@@ -71,10 +71,10 @@ class TestIndex:
         here, there = [row["id"] for row in sandbox.tables["campaigns"].rows][:2]
 
         def check() -> None:
-            for home in (here, there):
-                found = first(sandbox, "leads", campaign=home)
-                assert sorted(row["id"] for row in found) == by_home(
-                    leads.rows, (home,)
+            for campaign in (here, there):
+                found = first(sandbox, "leads", campaign=campaign)
+                assert sorted(row["id"] for row in found) == by_campaign(
+                    leads.rows, (campaign,)
                 )
             outside = first(sandbox, "leads", in_campaign=False, in_list=False)
             assert [row["id"] for row in outside] == [

@@ -10,7 +10,7 @@ import pytest
 
 from tap_instantly.sandbox import Sandbox
 from tests.sandbox.requesting import read_timestamp
-from tests.sandbox.served import ask
+from tests.sandbox.served import send
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,7 +37,7 @@ def world() -> Iterator[Sandbox]:
 
 def figures(sandbox: Sandbox, path: str, /, **fields: Any) -> Any:
     """Return what an endpoint answers."""
-    response = ask(sandbox, "GET", path, **fields)
+    response = send(sandbox, "GET", path, **fields)
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -59,16 +59,16 @@ class TestLinks:
         lists = {row["id"] for row in world.lists.rows}
         interests = {row["interest_status"] for row in world.labels.rows}
         leads = world.tables["leads"].rows
-        homes: Counter[str] = Counter()
+        containers: Counter[str] = Counter()
         for row in leads:
             assert ("campaign" in row) != ("list_id" in row)
             assert row.get("campaign") in {None, *campaigns}
             assert row.get("list_id") in {None, *lists}
-            homes[row.get("campaign") or row["list_id"]] += 1
+            containers[row.get("campaign") or row["list_id"]] += 1
             interest = row.get("lt_interest_status")
             assert interest is None or interest in {*range(-4, 5), *interests}
-        assert campaigns <= set(homes)
-        assert len(set(homes) - campaigns) > 5
+        assert campaigns <= set(containers)
+        assert len(set(containers) - campaigns) > 5
         assert {row.get("lt_interest_status") for row in leads} & interests
 
     def test_mailboxes_send_for_campaigns(self, world: Sandbox) -> None:
@@ -247,7 +247,7 @@ class TestFigures:
         for name in TOTALS:
             assert overview[name] == total(rows, name) > 0
 
-    def test_campaigns_asked_for(self, world: Sandbox) -> None:
+    def test_campaigns_by_id(self, world: Sandbox) -> None:
         some = [row["id"] for row in world.tables["campaigns"].rows if row["status"]][
             :3
         ]
@@ -331,7 +331,7 @@ class TestFigures:
         assert [row["date"] for row in figures(sandbox, path, **window)] == dates[:-1]
         window["end_date"] = "2026-09-11T00:00:00.000Z"
         assert [row["date"] for row in figures(sandbox, path, **window)] == dates
-        assert ask(sandbox, "GET", path, start_date="soon").status_code == 400
+        assert send(sandbox, "GET", path, start_date="soon").status_code == 400
 
     def test_figures_follow_the_rows(self, sandbox: Sandbox) -> None:
         def sent() -> int:
@@ -368,7 +368,7 @@ class TestMailboxLimits:
     ) -> None:
         sandbox.strict = True
         emails = [f"number{number}@example.com" for number in range(count)]
-        response = ask(
+        response = send(
             sandbox,
             "GET",
             "/accounts/analytics/daily",
@@ -385,13 +385,14 @@ class TestMailboxLimits:
         window = {"start_date": "2026-10-01", "end_date": "2026-10-10"}
         path = "/accounts/analytics/daily"
         sandbox.largest_answer = 50
-        assert ask(sandbox, "GET", path, emails=emails[:6], **window).status_code == 413
-        assert ask(sandbox, "GET", path, emails=emails[:5], **window).status_code == 200
+        for count, status in ((6, 413), (5, 200)):
+            response = send(sandbox, "GET", path, emails=emails[:count], **window)
+            assert response.status_code == status
 
     def test_warmup(self, sandbox: Sandbox) -> None:
         path = "/accounts/warmup-analytics"
         emails = [row["email"] for row in sandbox.tables["accounts"].rows]
-        body = ask(sandbox, "POST", path, emails=[*emails, "no@example.com"]).json()
+        body = send(sandbox, "POST", path, emails=[*emails, "no@example.com"]).json()
         assert set(body["email_date_data"]) == set(body["aggregate_data"]) == {*emails}
         days = body["email_date_data"][emails[0]]
         assert list(days)[-1] == "2026-10-29"
@@ -403,5 +404,5 @@ class TestMailboxLimits:
         sent = body["aggregate_data"][emails[0]]["sent"]
         assert sent == total(days.values(), "sent")
         many = [f"number{number}@example.com" for number in range(101)]
-        assert ask(sandbox, "POST", path, emails=many).status_code == 400
-        assert ask(sandbox, "POST", path, emails=many[:100]).status_code == 200
+        assert send(sandbox, "POST", path, emails=many).status_code == 400
+        assert send(sandbox, "POST", path, emails=many[:100]).status_code == 200

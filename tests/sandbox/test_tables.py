@@ -11,7 +11,7 @@ from tap_instantly.sandbox import Sandbox
 from tap_instantly.sandbox.store.api import Call
 from tap_instantly.sandbox.store.switches import TableCursor, TableOrder
 from tap_instantly.sandbox.store.tables import Table
-from tests.sandbox.served import ENDPOINTS, ask
+from tests.sandbox.served import ENDPOINTS, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def listed(sandbox: Sandbox, stream: str, **fields: Any) -> list[Row]:
     method, path = ENDPOINTS[stream]
     rows: list[Row] = []
     while True:
-        body = ask(sandbox, method, path, **fields).json()
+        body = send(sandbox, method, path, **fields).json()
         rows += body["items"]
         if not body["items"]:
             assert "next_starting_after" not in body
@@ -93,7 +93,7 @@ class TestPages:
     def test_ten_rows_by_default(self, world: Sandbox) -> None:
         for stream in ("campaigns", "accounts", "leads", "emails"):
             method, path = ENDPOINTS[stream]
-            assert len(ask(world, method, path).json()["items"]) == 10
+            assert len(send(world, method, path).json()["items"]) == 10
 
     @pytest.mark.parametrize(
         ("end", "rest"),
@@ -181,7 +181,7 @@ class TestFilters:
         latest = listed(world, "emails", limit=100, latest_of_thread="true")
         assert len(latest) == len({row["thread_id"] for row in rows})
         assert latest[0] == rows[0]
-        assert "body" not in ask(world, "GET", "/emails", preview_only="true").text
+        assert "body" not in send(world, "GET", "/emails", preview_only="true").text
 
     def test_emails_by_time(self, sandbox: Sandbox) -> None:
         rows = sandbox.tables["emails"].rows[::-1]
@@ -198,7 +198,7 @@ class TestFilters:
             sandbox, "emails", limit=100, sort_order="asc", min_timestamp_created=bound
         )
         assert late == [row for row in rows if row["timestamp_created"] > bound]
-        bad = ask(sandbox, "GET", "/emails", max_timestamp_created="soon")
+        bad = send(sandbox, "GET", "/emails", max_timestamp_created="soon")
         assert bad.status_code == 400
 
     def test_accounts_in_other_orders(self, world: Sandbox) -> None:
@@ -210,7 +210,7 @@ class TestFilters:
                 values = [row[field] for row in found]
                 assert values == sorted(values, reverse=order == "desc")
                 assert len({row["email"] for row in found}) == len(rows)
-        some = ask(world, "GET", "/accounts", sort_by="email", skip=20, limit=100)
+        some = send(world, "GET", "/accounts", sort_by="email", skip=20, limit=100)
         assert len(some.json()["items"]) == 5
 
     def test_campaigns(self, world: Sandbox) -> None:
@@ -258,8 +258,8 @@ class TestChanges:
             tables["custom_tag_mappings"].add(),
             tables["campaigns"].add(),
         )
-        homes = (tables["campaigns"].get(lead.get("campaign", "")), sandbox.lists.get)
-        assert homes[0] or sandbox.lists.get(lead["list_id"])
+        campaign_of_lead = tables["campaigns"].get(lead.get("campaign", ""))
+        assert campaign_of_lead or sandbox.lists.get(lead["list_id"])
         assert tables["campaigns"].get(email["campaign_id"])
         assert tables["leads"].get(email["lead_id"])
         assert tables["accounts"].get(email["eaccount"])

@@ -24,6 +24,7 @@ STATUSES = ("-99", "-1", "-2", "0", "1", "2", "3", "4")
 
 _LAUNCHED = (1, 1, 2, 3, 1, 4, 1, -1, 1, -2)
 _LATEST_LAUNCH = 95
+_TOMORROW = (NEWEST // timestamps.DAY + 1) * timestamps.DAY
 _SEASONS = ("Q1", "Q2", "Q3", "Q4", "pilot", "relaunch")
 _REACHED = {
     "total_interested": 1,
@@ -58,8 +59,10 @@ class Campaigns(Family):
         one = {"campaign_id": api.TEXT, **api.WINDOW}
         analytics = "/campaigns/analytics"
         return [
-            self._table.endpoint(
+            api.get(
                 "/campaigns",
+                self._page,
+                **self._table.paging,
                 search=api.TEXT,
                 tag_ids=api.TEXT,
                 ai_sales_agent_id=api.TEXT,
@@ -89,6 +92,15 @@ class Campaigns(Family):
                 with_ai_summary=api.FLAG,
             ),
         ]
+
+    def _page(self, call: Call) -> bytes:
+        """Answer with the campaigns of an AI sales agent, or with those of nobody."""
+        if (
+            call.one("ai_sales_agent_id")
+            or self._workspace.switches.lists_agents_campaigns
+        ):
+            return self._table.answer(call)
+        return self._table.answer(call, only=lambda row: not row.get("ai_sdr_id"))
 
     def _events(self, campaigns: Iterable[Row], call: Call) -> list[analytics.Event]:
         """Return the events of campaigns in the window asked for."""
@@ -160,6 +172,20 @@ class Campaigns(Family):
         }
 
     def _daily(self, call: Call) -> list[Row]:
+        """Return what campaigns did on the days on which they did anything.
+
+        Raises:
+            BadRequestError: If the window has too many days.
+        """
+        switches = self._workspace.switches
+        window = analytics.Window.of(call, ends_inclusive=switches.ends_inclusive)
+        if window.start is not None:
+            end = _TOMORROW if window.end is None else window.end
+            if end - window.start > switches.most_days * timestamps.DAY:
+                message = (
+                    f"Analytics date range cannot exceed {switches.most_days} days"
+                )
+                raise api.BadRequestError(message)
         found = self._events(self._chosen(call, "campaign_id"), call)
         return [
             {

@@ -87,6 +87,8 @@ class Options(TypedDict, total=False):
     short_pages: int | None
     ends_inclusive: bool
     bounds_inclusive: bool
+    lists_agents_campaigns: bool
+    most_days: int
     largest_answer: int
     strict: bool
     latency: float

@@ -83,6 +83,10 @@ class Switches:
     """Whether the day of an `end_date` without a time belongs to the window."""
     bounds_inclusive: bool = True
     """Whether e-mails exactly at a bound of `timestamp_created` are given."""
+    lists_agents_campaigns: bool = False
+    """Whether the list of campaigns has those of AI sales agents among the others."""
+    most_days: int = 31
+    """The most days of a campaign that one answer holds; more are refused (400)."""
     largest_answer: int = 1_000_000
     """The most days of mailboxes that one answer holds before it is refused (413)."""
 

@@ -165,11 +165,12 @@ TOO_LARGE = {
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
 }
 
-REFUSALS: dict[int, type[RefusedError]] = {
-    **dict.fromkeys(TOO_LARGE, TooLargeError),
+ERRORS: dict[int, type[RefusedError]] = {
     HTTPStatus.BAD_REQUEST: BadRequestError,
     HTTPStatus.PAYMENT_REQUIRED: NotAllowedError,
+    **dict.fromkeys(TOO_LARGE, TooLargeError),
 }
+"""The exceptions that tell a refusal from others, by its status."""
 
 
 def api_error(
@@ -219,10 +220,10 @@ def api_error(
         msg += f"; Instantly says: {own}"
     if is_transient:
         return RetriableAPIError(msg, response)
-    kind = REFUSALS.get(status, RefusedError)
+    kind = ERRORS.get(status, RefusedError)
     if is_scope:
         kind = NotAllowedError
-    if status == HTTPStatus.NOT_FOUND and _is_about_an_entity(content):
+    elif status == HTTPStatus.NOT_FOUND and _is_about_an_entity(content):
         kind = NotFoundError
     return kind(msg, status)
 

@@ -11,7 +11,7 @@ from importlib import metadata
 from jsonschema import Draft7Validator, FormatChecker
 from singer_sdk import typing as th
 
-from tap_instantly.api.client import is_loopback, is_plain, keeps_secrets
+from tap_instantly.api.client import is_loopback, is_plain_address, keeps_secrets
 from tap_instantly.api.rate_limit import MAX_PER_MINUTE
 from tap_instantly.incremental import parse_timestamp
 
@@ -40,7 +40,7 @@ SETTINGS = th.PropertiesList(
         th.DateTimeType,
         title="Start date",
         description=(
-            "Nothing that was created before this date or instant is read. "
+            "Nothing that was created before this date or time is read. "
             "Without a zone it is UTC."
         ),
     ),
@@ -49,7 +49,7 @@ SETTINGS = th.PropertiesList(
         th.DateTimeType,
         title="End date",
         description=(
-            "Nothing that was created at or after this date or instant is read: "
+            "Nothing that was created at or after this date or time is read: "
             "the other edge of a backfill. Without a zone it is UTC."
         ),
     ),
@@ -99,7 +99,7 @@ SETTINGS = th.PropertiesList(
         default=8,
         title="Requests at a time",
         description=(
-            "How many requests a run may have under way at a time. "
+            "How many requests a run may have in flight at a time. "
             "Neither the records nor their order depend on it."
         ),
     ),
@@ -150,7 +150,7 @@ def _is_date(value: object) -> bool:
 
 @FORMATS.checks("uri")
 def _is_address(value: object) -> bool:
-    return not isinstance(value, str) or is_plain(value)
+    return not isinstance(value, str) or is_plain_address(value)
 
 
 def validation_errors(

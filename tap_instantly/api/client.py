@@ -59,7 +59,7 @@ URL = re.compile(
 """An address without a user name, a query or a fragment."""
 
 
-def is_plain(url: str) -> bool:
+def is_plain_address(url: str) -> bool:
     """Tell whether a text is an address that leaves no doubt which host it names."""
     match = URL.fullmatch(url)
     return match is not None and int(match["port"] or 0) <= HIGHEST_PORT

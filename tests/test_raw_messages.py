@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BEGIN = 1_790_000_000_000
+BEGIN = 1_793_404_800_000
 """When all runs begin, in milliseconds."""
 
 SDK_DIGESTS = {

@@ -51,7 +51,8 @@ def backoff_delays(patience: float = math.inf) -> Generator[float, Exception, No
     waited = 0.0
     malformed = attempts = 0
     while waited < MAX_TOTAL_WAIT and not is_permanent(error):
-        if is_unreachable(error) and time.monotonic() - first_begin > patience:
+        left = first_begin + patience - time.monotonic()
+        if is_unreachable(error) and left <= 0:
             return
         attempts += 1
         is_malformed = isinstance(error, MalformedPageError)
@@ -61,6 +62,8 @@ def backoff_delays(patience: float = math.inf) -> Generator[float, Exception, No
         requested = retry_after(error)
         computed = delay(malformed if is_malformed else attempts)
         seconds = computed if requested is None else requested
+        if is_unreachable(error):
+            seconds = min(seconds, left)
         begin = time.monotonic()
         error = yield seconds
         waited += max(seconds, time.monotonic() - begin)

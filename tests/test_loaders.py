@@ -204,7 +204,7 @@ def test_documented_maps(workspace: Workspace) -> None:
         output = sync(workspace.sandbox, catalog=catalog_of(stream), stream_maps=MAPS)
         for row, record in zip(usual, output.records(stream), strict=True):
             assert json.loads(record[column] or "null") == row.get(column)
-    output = sync(workspace.sandbox, catalog=catalog_of(), stream_maps=MAPS)
+    output = sync(workspace.sandbox, catalog=catalog_of(*MAPS), stream_maps=MAPS)
     assert "\\u0000" not in output.stdout
     mails = {row["id"]: row["subject"] for row in output.records("emails")}
     assert mails[mail] == "ab"

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import json
 import typing as t
-from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from tap_instantly.api.client import Client
-from tap_instantly.api.errors import NotFoundError
-from tap_instantly.api.pages import Page
-from tap_instantly.incremental import parse_timestamp
-from tap_instantly.reading.additional_fields import is_secret, prune
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.streams import STREAMS
 from tests.conftest import Json, Output, catalog_of, remove_waits, sync
+from tests.recording import recording_of
 from tests.schema_checks import check_records
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_instantly.api.pages import Request
-
-EXAMPLES = {"ci": 5, "nightly": 300}
-"""How many odd values are put into each stream."""
 
 NAMES = [stream.name for stream in STREAMS]
 
@@ -87,7 +74,7 @@ def test_campaigns_without_dates(
 @pytest.mark.parametrize("stream", NAMES)
 def test_an_empty_text_in_every_column(stream: str) -> None:
     """It is null but in a column of text, whatever else the column wants."""
-    recording = record(stream)
+    recording = recording_of(stream)
     if stream == "supersearch_enrichment_history":
         pytest.skip("its rows have no fields that are known")
     found = recording.replay([], dict.fromkeys(recording.fields, ""))
@@ -270,7 +257,7 @@ def test_a_nested_field_when_flattened(
 
 def test_a_null_object_when_flattened() -> None:
     """It makes no column that the schema lacks."""
-    recording = record("subsequence_sending_status")
+    recording = recording_of("subsequence_sending_status")
     options: Json = {"flattening_enabled": True, "flattening_max_depth": 2}
     found = recording.replay(["diagnostics"], None, **options)
     assert "diagnostics" not in found
@@ -291,7 +278,7 @@ def test_stream_maps(sandbox: Sandbox) -> None:
 def test_a_mailbox_without_a_name() -> None:
     """A blank key is written as `unknown`, in every stream whose keys are text."""
     for blank in ("", None):
-        found = record("account_analytics_daily").replay(["email_account"], blank)
+        found = recording_of("account_analytics_daily").replay(["email_account"], blank)
         assert found["email_account"] == "unknown"
 
 
@@ -299,7 +286,7 @@ def test_a_mailbox_without_a_name() -> None:
 @pytest.mark.parametrize("blank", ["", None])
 def test_blank_keys(stream: str, blank: str | None) -> None:
     """They are, unless what was asked for says better."""
-    recording = record(stream)
+    recording = recording_of(stream)
     for key in recording.keys:
         schema = recording.properties[key]
         if schema["type"] == "string" and "format" not in schema:
@@ -337,240 +324,3 @@ def test_half_a_character(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) ->
     output.stdout.encode()
     for name in ("id", "label", "colour"):
         assert caplog.text.count(f"`{name}` holds half a character") == 1
-
-
-# Any value at any place
-
-
-class Recording:
-    """A run of one stream, to be repeated with another value at one place."""
-
-    def __init__(self, stream: str) -> None:
-        """Read the stream once."""
-        self.stream = stream
-        self.pages: dict[str, Page] = {}
-        self.missing: dict[str, NotFoundError] = {}
-        self._own = next(s for s in STREAMS if s.name == stream)
-        self.keys: tuple[str, ...] = tuple(self._own.primary_keys)
-        self.replication_key = vars(self._own).get("replication_key")
-        fetch = Client.fetch
-
-        def note(client: Client, request: Request, **options: t.Any) -> Page:
-            try:
-                page = fetch(client, request, **options)
-            except NotFoundError as error:
-                self.missing[self._name(request)] = error
-                raise
-            self.pages[self._name(request)] = copy.deepcopy(page)
-            return page
-
-        with (
-            Sandbox(
-                labels=3, lists=2, campaigns=3, accounts=3, leads=20, emails=120
-            ) as sandbox,
-            pytest.MonkeyPatch.context() as patch,
-        ):
-            remove_waits(patch)
-            patch.setattr(Client, "fetch", note)
-            self.output = sync(sandbox, catalog=catalog_of(stream))
-            self._sandbox = sandbox
-        [message] = self.output.of("SCHEMA")
-        self.properties: Json = message["schema"]["properties"]
-
-    @staticmethod
-    def _name(request: Request) -> str:
-        return json.dumps([request.path, request.path_params, request.params])
-
-    @functools.cached_property
-    def _place(self) -> str:
-        """The first of the stream's own pages that has rows."""
-        path = json.dumps(self._own.path)
-        return next(
-            name
-            for name, page in self.pages.items()
-            if name.startswith(f"[{path}") and page.rows
-        )
-
-    def row_of(self, page: Page) -> Json:
-        """Return the part of a page that becomes the first record."""
-        row: Json = page.rows[0]
-        if self.stream == "warmup_analytics":
-            days: Json = next(filter(None, row["email_date_data"].values()))
-            row = next(iter(days.values()))
-        return row
-
-    @property
-    def row(self) -> Json:
-        """What becomes the first record."""
-        return copy.deepcopy(self.row_of(self.pages[self._place]))
-
-    @property
-    def fields(self) -> list[str]:
-        """The fields of a row that are no keys, and come from Instantly."""
-        excluded = {*self.keys, self.replication_key, COLUMN}
-        for parent in getattr(self._own, "parents", ()):
-            excluded |= {parent.partition_field}
-        if self.stream == "warmup_analytics":
-            excluded |= {"health_score", "health_score_label"}
-        return sorted(self.properties.keys() - excluded)
-
-    def run(self, path: list[str | int], value: object, **options: t.Any) -> Output:
-        """Run again, with a value at a place in the first row."""
-
-        def answer(_: Client, request: Request, **__: t.Any) -> Page:
-            name = self._name(request)
-            if name in self.missing:
-                raise self.missing[name]
-            page = copy.deepcopy(self.pages[name])
-            if name != self._place:
-                return page
-            holder: t.Any = self.row_of(page)
-            for step in path[:-1]:
-                holder = holder[step]
-            if path:
-                holder[path[-1]] = value
-            else:
-                holder |= value
-            parsed = Page.parse(json.dumps({"items": page.rows}).encode())
-            return replace(page, rows=parsed.rows, repaired=parsed.repaired)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Client, "fetch", answer)
-            return sync(self._sandbox, catalog=catalog_of(self.stream), **options)
-
-    def replay(self, path: list[str | int], value: object, **options: t.Any) -> Json:
-        """Run again, and return the record that the odd row has become."""
-        output = self.run(path, value, **options)
-        check_records(output.messages)
-        assert output.tap is not None
-        assert output.tap.stats[self.stream].failure is None
-        records = output.records(self.stream)
-        usual = self.output.records(self.stream)
-        assert len(records) == len(usual)
-        changed = [new for new, old in zip(records, usual, strict=True) if new != old]
-        return changed[0] if changed else records[0]
-
-
-@functools.cache
-def record(stream: str) -> Recording:
-    """Return a recording of a stream."""
-    return Recording(stream)
-
-
-names = st.text(max_size=6) | st.sampled_from(["id", "a.b", '"', "\ud83d", COLUMN])
-scalars = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.text(st.characters(codec=None), max_size=8),
-    st.sampled_from(
-        [
-            "",
-            "5",
-            "true",
-            "text",
-            10**400,
-            "9" * 400,
-            "[" * 3_000,
-            "2026-02-29",
-            "2026-01-31T08:00:00+00:00:30",
-            "2026-01-31 08:00",
-            "9999-12-31T24:00:00Z",
-        ]
-    ),
-)
-values = st.recursive(
-    scalars,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3)
-    ),
-    max_leaves=6,
-)
-
-
-@st.composite
-def places(draw: st.DrawFn, recording: Recording) -> list[str | int]:
-    """Return a place in a row, at the top or nested."""
-    holder: t.Any = recording.row
-    known = ["novel", COLUMN, *recording.fields]
-    path: list[str | int] = [draw(st.sampled_from(known))]
-    while (holder := _get(holder, path[-1])) and draw(st.booleans()):
-        if isinstance(holder, dict):
-            path.append(draw(st.sampled_from(sorted(holder)) | st.just("novel")))
-        elif isinstance(holder, list):
-            path.append(draw(st.integers(0, len(holder) - 1)))
-        else:
-            break
-    return path
-
-
-def _get(holder: t.Any, step: str | int) -> t.Any:
-    return holder.get(step) if isinstance(holder, dict) else holder[t.cast("int", step)]
-
-
-def is_found(  # noqa: PLR0911 (one for each kind)
-    sent: t.Any, found: t.Any
-) -> bool:
-    """Tell whether a value says all that another said."""
-    if sent == found and type(sent) is type(found):
-        return True
-    if isinstance(sent, list) and isinstance(found, list):
-        return len(sent) == len(found) and all(map(is_found, sent, found))
-    if isinstance(sent, dict) and isinstance(found, dict):
-        return sent.keys() == found.keys() and all(
-            is_found(sent[name], found[name]) for name in sent
-        )
-    if isinstance(found, list):
-        return len(found) == 1 and is_found(sent, found[0])
-    if sent == "" and found is None:
-        return True
-    if isinstance(sent, str) and isinstance(found, str):
-        return parse_timestamp(sent) == parse_timestamp(found)
-    if isinstance(sent, list | dict) or found is None:
-        return False
-    if isinstance(found, str) and isinstance(sent, int | float):
-        return found == (str(sent).lower() if isinstance(sent, bool) else str(sent))
-    return bool(json.loads(str(sent).lower()) == json.loads(str(found).lower()))
-
-
-def repaired(value: t.Any) -> t.Any:
-    """Return a value as a page brings it."""
-    (row,) = Page.parse(json.dumps({"items": [{"value": value}]}).encode()).rows
-    return row["value"]
-
-
-@pytest.mark.parametrize("stream", NAMES)
-def test_any_value_at_any_place(stream: str) -> None:
-    """The run ends well, no row is lost, and what came can be found again."""
-    recording = record(stream)
-
-    @settings(
-        max_examples=EXAMPLES.get(settings().get_current_profile_name(), 5),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        derandomize=True,
-    )
-    @given(st.data())
-    def check(data: st.DataObject) -> None:
-        path = data.draw(places(recording))
-        value = data.draw(values)
-        found = recording.replay(path, value)
-        field = t.cast("str", path[0])
-        row: Json = {"row": recording.row}
-        holder: t.Any = row
-        for step, following in zip(["row", *path[:-1]], path, strict=True):
-            holder = holder[step]
-            del following
-        holder[path[-1]] = value
-        sent = repaired(row["row"])[field]
-        if stream == "supersearch_enrichment_history":
-            field, sent = "entry", repaired(row["row"])
-        kept = found.get(COLUMN, {})
-        if field in kept:
-            sent = prune(sent, (field,), lambda path: is_secret(path[-1]))
-            assert is_found(sent, kept[field])
-        elif not is_secret(field):
-            assert is_found(sent, found[field])
-
-    check()

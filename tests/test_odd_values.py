@@ -21,6 +21,8 @@ NAMES = [stream.name for stream in STREAMS]
 
 COLUMN = "additional_fields"
 
+WITHOUT_KNOWN_FIELDS = {"supersearch_enrichment_history"}
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_waits() -> Iterator[None]:
@@ -71,12 +73,10 @@ def test_campaigns_without_dates(
     assert not warnings_of(caplog)
 
 
-@pytest.mark.parametrize("stream", NAMES)
+@pytest.mark.parametrize("stream", sorted({*NAMES} - WITHOUT_KNOWN_FIELDS))
 def test_an_empty_text_in_every_column(stream: str) -> None:
     """It is null but in a column of text, whatever else the column wants."""
     recording = recording_of(stream)
-    if stream == "supersearch_enrichment_history":
-        pytest.skip("its rows have no fields that are known")
     found = recording.replay([], dict.fromkeys(recording.fields, ""))
     for field in recording.fields:
         schema = recording.properties[field]

@@ -52,6 +52,7 @@ class RecordBatch:
         size: About how many bytes the batch takes in memory.
         has_more: Whether the partition is read on after it.
         failure: Why no record can follow; to be raised when the batch is written.
+        keys: The keys of the records, for streams whose partitions overlap.
     """
 
     records: list[Record]
@@ -62,6 +63,7 @@ class RecordBatch:
     size: int
     has_more: bool
     failure: Exception | None = None
+    keys: tuple[tuple[object, ...], ...] = ()
 
 
 Fetch = Callable[[Request], Page]

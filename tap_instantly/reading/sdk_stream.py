@@ -8,6 +8,7 @@ import typing as t
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
+from itertools import compress
 
 from singer_sdk.exceptions import SyncLifecycleSignal
 from singer_sdk.helpers.conform import TypeConformanceLevel
@@ -204,14 +205,19 @@ class SDKStream(CatalogStream):
         self, batch: RecordBatch, seen: set[tuple[object, ...]]
     ) -> RecordBatch:
         """Return a batch without the records that came before, and note the others."""
-        records = []
-        fields = t.cast("tuple[str, ...]", type(self).primary_keys)
-        for record in batch.records:
-            key = tuple([record.get(field) for field in fields])
-            if key not in seen or None in key:  # a catalog may lack the key
-                seen.add(key)
-                records.append(record)
-        return replace(batch, records=records, count=len(records))
+        is_new = []
+        for key in batch.keys:
+            is_new.append(key not in seen or None in key)  # a catalog may lack the key
+            seen.add(key)
+        if all(is_new):
+            return batch
+        lines = batch.lines.splitlines(keepends=True)
+        return replace(
+            batch,
+            records=[*compress(batch.records, is_new)],
+            lines=b"".join(compress(lines, is_new)),
+            count=sum(is_new),
+        )
 
     def _log_scope(self, scope: SyncScope) -> None:
         if scope.state_value != scope.start_value:
@@ -284,7 +290,7 @@ class SDKStream(CatalogStream):
         self._write_starting_replication_value(context)
         with self.get_record_counter() as counter, self.get_sync_timer():
             for batch in self._read_batches():
-                writer.write(batch.lines or self.encode_records(batch.records))
+                writer.write(batch.lines)
                 self.state_manager.is_flushed = False
                 counter.increment(batch.count)
         self._finalize_state(self.stream_state)

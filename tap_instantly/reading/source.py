@@ -214,8 +214,9 @@ class StreamSource:
                     latest = self._bookmark_value(record, updated), updated
         except SchemaMismatchError as error:
             failure = error  # the records before it are written
-        is_encoded = self._writes_raw and not self._stream.has_overlaps
-        lines = self._stream.encode_records(records) if is_encoded else b""
+        fields = self._stream.key_fields if self._stream.has_overlaps else ()
+        keys = [tuple([record.get(name) for name in fields]) for record in records]
+        lines = self._stream.encode_records(records) if self._writes_raw else b""
         return RecordBatch(
             records=[] if lines else records,
             lines=lines,
@@ -225,6 +226,7 @@ class StreamSource:
             size=len(lines) or page.size,
             has_more=page.cursor is not None,
             failure=failure,
+            keys=tuple(keys) if fields else (),
         )
 
     def _conform(self, page: KeyedPage) -> Iterator[tuple[Record, datetime | None]]:

@@ -9,12 +9,12 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
 from tap_instantly.sandbox.families.workspace import Sizes
-from tap_instantly.sandbox.store.switches import CHOICES
+from tap_instantly.sandbox.store.switches import CHOICES, DuplicateEntries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,22 @@ _SWITCHES = {
     "appended that need percent-encoding.",
     "timestamps": "How rows write their time of creation.",
 }
-_IN_WORDS = {"labels": "lead labels", "lists": "lead lists"}
+_WRITING = {
+    "duplicate-names": (True, "Let several labels, or lists, have the same name."),
+    "trimmed-tags": (True, "Store the labels of tags without blanks around them."),
+    "renumber-labels": (False, "Renumber a label whose interest status label changes."),
+    "reassignment-required": (
+        False,
+        "Fail to delete labels without reassigned_status.",
+    ),
+    "empty-patches": (False, "Accept a PATCH of no field."),
+    "omits-nulls": (True, "Leave fields that are null out of answers."),
+}
+_IN_WORDS = {
+    "labels": "lead labels",
+    "lists": "lead lists",
+    "blocked": "block list entries",
+}
 _COUNT = click.IntRange(min=0)
 _AT_LEAST_ONE = click.IntRange(min=1)
 
@@ -79,6 +94,28 @@ _OPTIONS = (
         default=False,
         help="Refuse unknown parameters and limits out of range.",
     ),
+    *(
+        click.option(f"--{name}/--no-{name}", default=default, help=text)
+        for name, (default, text) in _WRITING.items()
+    ),
+    click.option(
+        "--duplicate-entries",
+        type=click.Choice(get_args(DuplicateEntries)),
+        default="existing",
+        help="What becomes of a value that is on the block list already.",
+    ),
+    click.option(
+        "--hidden-reads",
+        type=_COUNT,
+        default=0,
+        help="How many times a list is read before it has a row just created.",
+    ),
+    click.option(
+        "--hidden-seconds",
+        type=click.FloatRange(min=0),
+        default=0,
+        help="Seconds for which lists hide a row just created.",
+    ),
     click.option(
         "--latency",
         type=click.FloatRange(min=0),
@@ -97,10 +134,12 @@ _OPTIONS = (
         "--fault",
         "faults",
         multiple=True,
-        metavar="PATH:KIND[@AFTER][xTIMES]",
+        metavar="[METHOD:]PATH:KIND[+][@AFTER][xTIMES]",
         help="What goes wrong, e.g. lead-labels:503@2x1: after 2 good requests, once. "
         "KIND is a status, html403, not-json, no-items, items-null, not-object, "
-        "reset, truncate or hang. May be given several times.",
+        "reset, truncate or hang. A write changes nothing then, or with + after KIND "
+        "is carried out all the same: POST:lead-labels:hang+. May be given several "
+        "times.",
     ),
     click.option(
         "--port", type=click.IntRange(0, 65535), default=0, help="0: a free port."

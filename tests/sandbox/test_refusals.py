@@ -44,9 +44,9 @@ class TestRefusals:
         assert response.json()["message"] == f"Route GET:/api/v2{path} not found"
 
     def test_an_unknown_method(self, sandbox: Sandbox) -> None:
-        response = requests.post(sandbox.url + "/lead-labels", timeout=10)
+        response = requests.put(sandbox.url + "/lead-labels", timeout=10)
         assert response.status_code == 404
-        assert "Route POST:" in response.json()["message"]
+        assert "Route PUT:" in response.json()["message"]
 
     @pytest.mark.parametrize("agent", ["User-Agent: Python-urllib/3.12\r\n", ""])
     def test_a_suspicious_user_agent_meets_cloudflare(

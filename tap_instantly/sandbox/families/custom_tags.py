@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.filters import among, contains
 from tap_instantly.sandbox.families.workspace import Family, Tables, Workspace
 from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.api import Call, Change, Endpoint, RefusedError, Row
 from tap_instantly.sandbox.store.draws import NEWEST, Draw
+from tap_instantly.sandbox.store.writer import Writer, is_taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_instantly.sandbox.store.api import Endpoint, Row
-
 ACCOUNT, CAMPAIGN = 1, 2
 
 _LABELS = ("EMEA", "Warm", "Agency: Nordics", "Pilot", "Do not pause", "Köln")
+
+_FIELDS = {
+    "label": api.Parameter(required=True, pattern=r".*\S.*", least=1),
+    "description": api.OPTIONAL_TEXT,
+}
+_SOME = api.Parameter(many=True, least=1)
+_TOGGLE = {
+    "tag_ids": api.Parameter(required=True, many=True, least=1),
+    "resource_type": api.one_of("1", "2", kind="number", required=True),
+    "assign": api.Parameter("boolean", required=True),
+    "resource_ids": _SOME,
+    "excluded_resource_ids": _SOME,
+    "selected_all": api.FLAG,
+    "filter": api.Parameter("object"),
+    "search": api.TEXT,
+}
 
 
 class CustomTags(Family):
@@ -47,12 +64,66 @@ class CustomTags(Family):
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
+        writer = Writer(
+            self._tags,
+            "/custom-tags",
+            _FIELDS,
+            switches=self._workspace.switches,
+            complete=self._completed,
+        )
         return [
             self._tags.endpoint(
                 "/custom-tags", search=api.TEXT, resource_ids=api.TEXT, tag_ids=api.TEXT
             ),
+            self._tags.detail("/custom-tags/{id}"),
+            *writer.endpoints,
+            writer.endpoint("POST", "/toggle-resource", self._toggle, **_TOGGLE),
             self._mappings.endpoint("/custom-tag-mappings", resource_ids=api.TEXT),
         ]
+
+    def _completed(self, fields: Row, before: Row | None) -> Row:
+        if is_taken(self._tags, _trimmed_label, fields, before):
+            message = "A tag with this name already exists."
+            raise RefusedError(409, message)
+        if self._workspace.switches.trimmed_tags and "label" in fields:
+            fields["label"] = fields["label"].strip()
+        return fields
+
+    def _toggle(self, call: Call) -> Row:
+        """Assign tags to resources, or take them away; `selected_all` means all."""
+        body = call.body
+        kind = int(body["resource_type"])
+        resources = call.all("resource_ids")
+        if body.get("selected_all"):
+            name = "accounts" if kind == ACCOUNT else "campaigns"
+            resources = self._workspace.tables[name].keys
+        elif not resources:
+            message = "body must have required property 'resource_ids'"
+            raise api.BadRequestError(message)
+        excluded = call.all("excluded_resource_ids")
+        for tag in body["tag_ids"]:
+            self._tags.found(tag)
+        for tag, resource in itertools.product(body["tag_ids"], resources):
+            if resource not in excluded:
+                self._assign(call, tag, resource, kind)
+        return {"success": True}
+
+    def _assign(self, call: Call, tag: str, resource: str, kind: int) -> None:
+        name = self._mappings.name
+        known = [
+            row
+            for row in self._mappings.having(_resource_of, resource)
+            if row["tag_id"] == tag
+        ]
+        if call.body["assign"] and not known:
+            row = self._mappings.add(
+                tag_id=tag, resource_id=resource, resource_type=kind
+            )
+            call.changes.append(Change(name, row["id"], None, row))
+        elif not call.body["assign"]:
+            for row in known:
+                self._mappings.delete(row["id"])
+                call.changes.append(Change(name, row["id"], row, None))
 
     def _is_on(self, row: Row, resources: str) -> bool:
         return any(
@@ -109,7 +180,7 @@ class CustomTags(Family):
     def _mapping_added(self, number: int, created: int) -> Row:
         draw = Draw(number)
         tag = draw.of(self._tags.keys)
-        mailbox = draw.of(self._workspace.tables["accounts"].keys)
+        mailbox = draw.of(self._workspace.tables["accounts"].keys or [""])
         return self._mapping(number, created, tag, mailbox, ACCOUNT)
 
 
@@ -124,3 +195,11 @@ def _tags_by_resource(mappings: Iterable[Row]) -> dict[str, set[str]]:
     for row in mappings:
         found[str(row.get("resource_id"))].add(str(row.get("tag_id")))
     return dict(found)
+
+
+def _trimmed_label(row: Row) -> str:
+    return str(row.get("label")).strip()
+
+
+def _resource_of(row: Row) -> str:
+    return str(row.get("resource_id"))

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
 
 from tap_instantly.sandbox.families.filters import contains
 from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
+from tap_instantly.sandbox.store.api import Call, Endpoint, RefusedError, Row
 from tap_instantly.sandbox.store.draws import draw_timestamps
 from tap_instantly.sandbox.store.rows import LazyRows
-
-if TYPE_CHECKING:
-    from tap_instantly.sandbox.store.api import Endpoint, Row
+from tap_instantly.sandbox.store.writer import Writer, is_taken
 
 _SENTIMENTS = ("positive", "neutral", "negative")
 _LABELS = WORDS["labels"]
 _TEAMS = WORDS["teams"]
 _ROLES = ("viewer", "editor")
+
+_FIELDS = {
+    "label": api.Parameter(required=True),
+    "interest_status_label": api.one_of(*_SENTIMENTS, required=True),
+    "description": api.OPTIONAL_TEXT,
+    "use_with_ai": api.OPTIONAL_FLAG,
+}
+_FIRST_RENUMBERED = 10_000
 
 
 class LeadLabels(Family):
@@ -39,18 +46,58 @@ class LeadLabels(Family):
             },
             make=self._row,
         )
+        self._numbers = itertools.count(_FIRST_RENUMBERED)
         return {"lead_labels": self._table}
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
+        writer = Writer(
+            self._table,
+            "/lead-labels",
+            _FIELDS,
+            switches=self._workspace.switches,
+            key=api.UUID,
+            complete=self._completed,
+        )
         return [
             self._table.endpoint(
                 "/lead-labels",
                 search=api.TEXT,
                 interest_status=api.one_of(*_SENTIMENTS),
             ),
-            self._table.detail("/lead-labels/{id}", key=api.Parameter("uuid")),
+            self._table.detail("/lead-labels/{id}", key=api.UUID),
+            writer.create_endpoint,
+            writer.patch_endpoint,
+            writer.delete_endpoint(self._reassign, reassigned_status=api.NUMBER),
         ]
+
+    def _completed(self, fields: Row, before: Row | None) -> Row:
+        switches = self._workspace.switches
+        taken = is_taken(self._table, _label_of, fields, before)
+        if taken and not switches.duplicate_names:
+            message = "A label with this name already exists."
+            raise RefusedError(400, message)
+        if before is None:
+            return {**fields, "access_grants": ...}
+        sentiment = before["interest_status_label"]
+        changes = fields.get("interest_status_label", sentiment) != sentiment
+        if switches.renumber_labels and changes:
+            fields["interest_status"] = next(self._numbers)
+        return fields
+
+    def _reassign(self, call: Call) -> None:
+        """Give leads and e-mails with a label another interest status."""
+        status = call.body.get("reassigned_status")
+        if status is None:
+            if self._workspace.switches.reassignment_required:
+                raise RefusedError(500, "Internal Server Error")
+            return
+        label = self._table.found(call.path["id"])
+        for name, field in (("leads", "lt_interest_status"), ("emails", "i_status")):
+            table = self._workspace.tables[name]
+            for row in [*table.each()]:
+                if row.get(field) == label["interest_status"]:
+                    table.edit(row["id"], **{field: status})
 
     def _plan(self) -> dict[str, tuple[int, int]]:
         """Return the number and the time of each label, oldest first."""
@@ -88,3 +135,7 @@ class LeadLabels(Family):
                 for _ in range(draw.below(3))
             ]
         return row
+
+
+def _label_of(row: Row) -> str:
+    return str(row.get("label"))

@@ -7,13 +7,26 @@ from tap_instantly.sandbox.families.leads import VERIFIED, count_leads
 from tap_instantly.sandbox.families.words import WORDS
 from tap_instantly.sandbox.families.workspace import Family, Tables
 from tap_instantly.sandbox.store import api, timestamps
-from tap_instantly.sandbox.store.api import Call, Endpoint, NotFoundError, Row
+from tap_instantly.sandbox.store.api import (
+    Call,
+    Endpoint,
+    NotFoundError,
+    RefusedError,
+    Row,
+)
 from tap_instantly.sandbox.store.draws import draw_timestamps
 from tap_instantly.sandbox.store.rows import LazyRows
+from tap_instantly.sandbox.store.writer import Writer, is_taken
 
 _TRADES = WORDS["trades"]
 _PLACES = WORDS["places"]
 _SEASONS = WORDS["seasons"]
+
+_FIELDS = {
+    "name": api.Parameter(required=True),
+    "has_enrichment_task": api.OPTIONAL_FLAG,
+    "owned_by": api.OPTIONAL_TEXT,
+}
 
 
 class LeadLists(Family):
@@ -39,15 +52,32 @@ class LeadLists(Family):
 
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
+        writer = Writer(
+            self._table,
+            "/lead-lists",
+            _FIELDS,
+            switches=self._workspace.switches,
+            key=api.UUID,
+            complete=self._completed,
+        )
         return [
             self._table.endpoint(
                 "/lead-lists",
                 search=api.TEXT,
                 has_enrichment_task=api.one_of("true", "false"),
             ),
-            self._table.detail("/lead-lists/{id}", key=api.Parameter("uuid")),
+            self._table.detail("/lead-lists/{id}", key=api.UUID),
+            *writer.endpoints,
             api.get("/lead-lists/{id}/verification-stats", self._stats),
         ]
+
+    def _completed(self, fields: Row, before: Row | None) -> Row:
+        taken = is_taken(self._table, _name_of, fields, before)
+        if taken and not self._workspace.switches.duplicate_names:
+            message = "A list with this name already exists."
+            raise RefusedError(400, message)
+        usual = {} if before else {"owned_by": self._workspace.users[0]}
+        return usual | fields
 
     def _stats(self, call: Call) -> Row:
         identity = call.path["id"]
@@ -81,3 +111,7 @@ class LeadLists(Family):
         if draw.once_in(2):
             row["owned_by"] = draw.of(workspace.users)
         return row
+
+
+def _name_of(row: Row) -> str:
+    return str(row.get("name"))

@@ -12,6 +12,7 @@ from tap_instantly.sandbox.families.ai_lead_finders import AiLeadFinders
 from tap_instantly.sandbox.families.ai_sales_agents import AiSalesAgents
 from tap_instantly.sandbox.families.audit_logs import AuditLogs
 from tap_instantly.sandbox.families.background_jobs import BackgroundJobs
+from tap_instantly.sandbox.families.block_list import BlockList
 from tap_instantly.sandbox.families.campaigns import Campaigns
 from tap_instantly.sandbox.families.custom_tags import CustomTags
 from tap_instantly.sandbox.families.domain_orders import DomainOrders
@@ -46,6 +47,7 @@ def endpoints_of(workspace: Workspace) -> list[Endpoint]:
         InboxPlacementTests,
         InboxPlacementResults,
         WorkspaceAdmin,
+        BlockList,
         BackgroundJobs,
         AuditLogs,
         Webhooks,

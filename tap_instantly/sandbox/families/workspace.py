@@ -47,6 +47,7 @@ class Sizes:
     emails: int = 900
     tags: int = 6
     subsequences: int = 5
+    blocked: int = 230
 
 
 class Workspace:
@@ -176,6 +177,8 @@ class Family:
         """Belong to `workspace`; rows are made when they are first asked for."""
         self._workspace = workspace
         self.tables = self._new_tables()
+        for name, table in self.tables.items():
+            table.name = name
 
     def _new_tables(self) -> Tables:
         """Return the family's own tables by the name of their stream."""

@@ -1,4 +1,4 @@
-"""The workspace itself: its keys, members, block list, phone numbers and plan."""
+"""The workspace itself: its keys, members, phone numbers and plan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 API_KEYS = 5
-BLOCKED = 230
 GROUP_MEMBERS = 4
 INVITED = 3
 """Members who have not accepted yet, beside the workspace's users."""
@@ -51,16 +50,6 @@ class WorkspaceAdmin(Family):
     def _new_tables(self) -> Tables:
         return {
             "api_keys": self._workspace.new_table(self._api_keys, order="id-desc"),
-            "block_list_entries": self._workspace.new_table(
-                self._blocked,
-                order="id-desc",
-                filters={
-                    "domains_only": lambda row, value: (
-                        row["is_domain"] or value != "true"
-                    ),
-                    "search": contains("bl_value"),
-                },
-            ),
             "workspace_group_members": self._workspace.new_table(
                 self._group_members, order="id-desc"
             ),
@@ -84,16 +73,11 @@ class WorkspaceAdmin(Family):
     def endpoints(self) -> list[Endpoint]:
         """Return what this family answers."""
         tables = self.tables
-        blocked = tables["block_list_entries"]
         group, members = tables["workspace_group_members"], tables["workspace_members"]
         current, billing = "/workspaces/current", "/workspace-billing"
         domain = self._only("workspace_whitelabel_domain")
         return [
             tables["api_keys"].endpoint("/api-keys"),
-            blocked.endpoint(
-                "/block-lists-entries", domains_only=api.FLAG, search=api.TEXT
-            ),
-            blocked.detail("/block-lists-entries/{id}"),
             api.get(current, self._only("workspace")),
             api.get(f"{current}/whitelabel-domain", domain),
             group.endpoint("/workspace-group-members"),
@@ -212,20 +196,6 @@ class WorkspaceAdmin(Family):
                 "timestamp_updated": timestamps.write(
                     created + draw.below(20) * timestamps.DAY
                 ),
-            }
-
-    def _blocked(self) -> Iterator[Row]:
-        for number in range(BLOCKED):
-            draw = self._workspace.draw("blocked", number)
-            domain = draw.once_in(2)
-            place = f"blocked{number}.example.{draw.of(('com', 'net', 'org'))}"
-            age = draw.below(700 * 24 * 3600)
-            yield {
-                "id": self._workspace.draw("blocked", number, "id").uuid4(),
-                "timestamp_created": timestamps.write(NEWEST - age * timestamps.SECOND),
-                "organization_id": self._workspace.organization,
-                "bl_value": place if domain else f"stop+{number}@{place}",
-                "is_domain": domain,
             }
 
     def _group_members(self) -> Iterator[Row]:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from tap_instantly.sandbox.http.bodies import check_written
 from tap_instantly.sandbox.store.api import BadRequestError, text
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ def check(endpoint: Endpoint, call: Call, *, strict: bool) -> None:
             message = f'params/{name} must match format "{parameter.kind}"'
             raise BadRequestError(message)
     _check_fields("querystring", endpoint.parameters, call.query, strict=strict)
-    _check_fields("body", endpoint.body, call.body, strict=strict)
+    if endpoint.writes:
+        check_written(endpoint.body, call.body)
+    else:
+        _check_fields("body", endpoint.body, call.body, strict=strict)
 
 
 def _check_fields(

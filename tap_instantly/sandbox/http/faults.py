@@ -33,8 +33,12 @@ _BODIES: dict[str, tuple[bytes, str]] = {
     "items-null": (b'{"items":null}', "application/json"),
     "not-object": (b"[]", "application/json"),
 }
+FORM = "[METHOD:]PATH:KIND[+][@AFTER][xTIMES]"
+"""How a fault is written in a line."""
+
 _FAULT = re.compile(
-    r"(?P<path>[^:\s]+):(?P<kind>\d{3}|[a-z-]+\d*?)(?:@(?P<after>\d+))?(?:x(?P<times>\d+))?"
+    r"(?:(?P<method>[A-Z]+):)?(?P<path>[^:\s]+):(?P<kind>\d{3}|[a-z-]+\d*?)(?P<commits>\+)?"
+    r"(?:@(?P<after>\d+))?(?:x(?P<times>\d+))?"
 )
 
 
@@ -49,6 +53,9 @@ class Fault:
         times: How many requests go wrong then; None means all of them.
         headers: Headers of the answer.
         body: The answer's body in place of the usual one.
+        method: The HTTP method of the requests concerned; "" means any.
+        commits: Whether a write is carried out all the same, without the client
+            learning so; otherwise it changes nothing.
     """
 
     path: str
@@ -57,6 +64,8 @@ class Fault:
     times: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    method: str = ""
+    commits: bool = False
     _seen: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -68,10 +77,13 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """Read `PATH:KIND`, then optionally `@AFTER` and `xTIMES`."""
+        """Read `PATH:KIND`, optionally after `METHOD:` and before `+@AFTERxTIMES`.
+
+        `+` means that a write is carried out all the same.
+        """
         match = _FAULT.fullmatch(text)
         if not match:
-            message = f"{text!r} is not of the form PATH:KIND[@AFTER][xTIMES]."
+            message = f"{text!r} is not of the form {FORM}."
             raise ValueError(message)
         kind, times = match["kind"], match["times"]
         return cls(
@@ -79,11 +91,13 @@ class Fault:
             int(kind) if kind.isdecimal() else kind,  # type: ignore[arg-type] # Fault refuses others
             after=int(match["after"] or 0),
             times=int(times) if times else None,
+            method=match["method"] or "",
+            commits=bool(match["commits"]),
         )
 
-    def strikes(self, path: str) -> bool:
+    def strikes(self, method: str, path: str) -> bool:
         """Count a request and tell whether it goes wrong."""
-        if not path.endswith(self.path):
+        if not path.endswith(self.path) or self.method not in ("", method):
             return False
         self._seen += 1
         if self._seen <= self.after:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from http import HTTPStatus
 
 from aiohttp import web
 
@@ -14,7 +13,9 @@ _REFUSALS = {
     402: ("Payment Required", "Workspace does not have an active paid plan"),
     403: ("Forbidden", "API key lacks the required scope"),
     404: ("Not Found", "Resource not found"),
+    409: ("Conflict", "Resource already exists"),
     413: ("Payload Too Large", "Request body is too large"),
+    415: ("Unsupported Media Type", "Unsupported Media Type"),
     429: ("Too Many Requests", "Rate limit exceeded"),
     500: ("Internal Server Error", "Internal Server Error"),
     502: ("Bad Gateway", "Bad Gateway"),
@@ -34,15 +35,14 @@ def json_answer(body: bytes) -> web.Response:
     return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 
-def refusal(status: int, message: str = "") -> web.Response:
+def refusal(status: int, message: str = "", code: str = "") -> web.Response:
     """Refuse the way Instantly does: `{"statusCode", "error", "message"}`.
 
     A request that is found malformed also gets the `code` of the web framework.
     """
     error, usual = _REFUSALS.get(status, ("Error", "Error"))
-    is_invalid = status == HTTPStatus.BAD_REQUEST and message
-    code = {"code": "FST_ERR_VALIDATION"} if is_invalid else {}
-    body = {"statusCode": status, **code, "error": error, "message": message or usual}
+    codes = {"code": code} if code else {}
+    body = {"statusCode": status, **codes, "error": error, "message": message or usual}
     text = json.dumps(body, separators=(",", ":"))
     return web.json_response(text=text, status=status)
 

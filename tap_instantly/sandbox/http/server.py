@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
-import time
 from concurrent.futures import Future
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from tap_instantly.sandbox.families.registry import endpoints_of
 from tap_instantly.sandbox.families.workspace import Sizes, Workspace
+from tap_instantly.sandbox.http.bodies import read_body
 from tap_instantly.sandbox.http.endpoints import check
 from tap_instantly.sandbox.http.faults import Fault, Kind, break_off
 from tap_instantly.sandbox.http.limits import RateLimit
+from tap_instantly.sandbox.http.options import Options
+from tap_instantly.sandbox.http.requests import (
+    CommittedWrite,
+    Request,
+    committed_write,
+    read_request,
+)
 from tap_instantly.sandbox.http.responses import blocked, json_answer, refusal
 from tap_instantly.sandbox.http.routes import Routes
 from tap_instantly.sandbox.store.api import BadRequestError, Call, RefusedError
@@ -30,14 +36,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from tap_instantly.sandbox.store.api import Endpoint
-    from tap_instantly.sandbox.store.switches import (
-        Comparison,
-        Cursor,
-        Encoding,
-        End,
-        Order,
-        Timestamps,
-    )
 
 PREFIX = "/api/v2"
 
@@ -46,58 +44,6 @@ _SIZES = {each.name for each in fields(Sizes)}
 _KEPT_REQUESTS = 20_000
 _LONGEST_LINE = 2**15
 """Bytes of a request line: two hundred addresses take more than aiohttp allows."""
-
-
-@dataclass(eq=False)
-class Request:
-    """One request that the sandbox received."""
-
-    method: str
-    path: str
-    """Decoded, with the prefix: `/api/v2/lead-labels`."""
-    query: dict[str, str]
-    """The first value of each query parameter."""
-    headers: dict[str, str]
-    """As the client spelled them."""
-    queries: dict[str, list[str]] = field(default_factory=dict)
-    """All values of each query parameter."""
-    body: Any = None
-    """What the body says in JSON; None without one, and where it is no JSON."""
-    status: int = 0
-    """What was answered; 0 until then, and where the connection was broken off."""
-
-
-class Options(TypedDict, total=False):
-    """The sizes of a sandbox, and its attributes that the constructor takes as well."""
-
-    labels: int
-    lists: int
-    campaigns: int
-    accounts: int
-    leads: int
-    emails: int
-    tags: int
-    subsequences: int
-    order: Order | None
-    cursor: Cursor | None
-    comparison: Comparison | None
-    end: End | None
-    encoding: Encoding | None
-    timestamps: Timestamps | None
-    short_pages: int | None
-    ends_inclusive: bool
-    bounds_inclusive: bool
-    lists_agents_campaigns: bool
-    most_days: int
-    largest_answer: int
-    strict: bool
-    latency: float
-    requests_per_second: int | None
-    requests_per_minute: int | None
-    emails_per_minute: int | None
-    retry_after: str | None
-    on_request: Callable[[Request], object] | None
-    clock: Callable[[], float]
 
 
 class Sandbox(Switches):
@@ -116,13 +62,14 @@ class Sandbox(Switches):
         retry_after: The `Retry-After` header of those answers.
         on_request: Called in the server's thread with every request before it is
             answered.
-        clock: Seconds, by which the rate limits are counted.
         key: The API key that opens the sandbox.
         tables: All lists by the name of their stream.
         labels: The lead labels.
         lists: The lead lists.
         requests: What was asked.
-        writes: Those of the requests that would have changed something.
+        writes: Those of the requests that change something, or would do so if the
+            sandbox had the path, whether or not they succeeded.
+        ledger: The writes that have changed a row, whatever was answered.
         faults: What goes wrong on purpose.
     """
 
@@ -141,8 +88,8 @@ class Sandbox(Switches):
             ties: How many consecutive rows of a list share one millisecond.
             port: The port to listen on; 0 takes a free one.
             options: The number of `labels`, `lists`, `campaigns`, `accounts`, `leads`,
-                `emails`, `tags` and `subsequences`, and any attribute of this class
-                from `Switches` to `clock`.
+                `emails`, `tags`, `subsequences` and `blocked` entries, and any
+                attribute of this class from `Switches` to `on_request`.
 
         Raises:
             TypeError: If there is no such option.
@@ -156,7 +103,6 @@ class Sandbox(Switches):
         self.emails_per_minute: int | None = None
         self.retry_after: str | None = None
         self.on_request: Callable[[Request], object] | None = None
-        self.clock = time.monotonic
         sizes: dict[str, int] = {}
         for name, value in options.items():
             if name not in Options.__optional_keys__:
@@ -176,6 +122,7 @@ class Sandbox(Switches):
         self.port = port
         self.requests: list[Request] = []
         self.writes: list[Request] = []
+        self.ledger: list[CommittedWrite] = []
         self.faults: list[Fault] = []
         self._rate_limit = RateLimit()
         self._email_rate_limit = RateLimit()
@@ -194,13 +141,17 @@ class Sandbox(Switches):
         times: int | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        method: str = "",
+        commits: bool = False,
     ) -> None:
         """Let requests whose path ends with `path` go wrong; see `Fault`.
 
         Of several faults on a path, the first that strikes answers, and the
         others do not count that request.
         """
-        self.faults.append(Fault(path, kind, after, times, headers or {}, body))
+        self.faults.append(
+            Fault(path, kind, after, times, headers or {}, body, method, commits)
+        )
 
     def heal(self) -> None:
         """Remove all faults."""
@@ -262,34 +213,31 @@ class Sandbox(Switches):
             await runner.cleanup()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        seen = Request(
-            request.method,
-            request.path,
-            dict(request.query),
-            dict(request.headers),
-            {name: request.query.getall(name) for name in request.query},
-            _json(await request.read()),
-        )
+        seen = await read_request(request)
         if len(self.requests) >= _KEPT_REQUESTS:
             del self.requests[: _KEPT_REQUESTS // 2]
         self.requests.append(seen)
         found = self._find(seen.method, request.rel_url.raw_path)
-        if found is None and seen.method not in ("GET", "HEAD", "OPTIONS"):
+        reads = seen.method in ("GET", "HEAD", "OPTIONS")
+        if found[0].writes if found else not reads:
             self.writes.append(seen)
         if self.on_request:
             self.on_request(seen)
         if self.latency:
             await asyncio.sleep(self.latency)
         agent = request.headers.get("User-Agent", "")
-        fault = next((one for one in self.faults if one.strikes(seen.path)), None)
+        strikes = (one for one in self.faults if one.strikes(seen.method, seen.path))
+        fault = next(strikes, None)
         if not agent or agent.startswith("Python-urllib"):
             response = blocked()
         elif fault is None:
             response = self._respond(seen, found)
         else:
             answer = fault.answer()
-            if answer is None:
+            usual = json_answer(seen.content)
+            if fault.commits if found and found[0].writes else answer is None:
                 usual = self._respond(seen, found)
+            if answer is None:
                 seen.status = usual.status if fault.kind == "truncate" else 0
                 return await break_off(str(fault.kind), request, usual, self._stopping)
             response = answer
@@ -322,7 +270,7 @@ class Sandbox(Switches):
         try:
             return json_answer(self._call(*found, request))
         except RefusedError as error:
-            return refusal(error.status, error.message)
+            return refusal(error.status, error.message, error.code)
 
     def _allows(self, request: Request) -> bool:
         """Tell whether the rate limits allow a request."""
@@ -337,18 +285,16 @@ class Sandbox(Switches):
         self, endpoint: Endpoint, placeholders: Mapping[str, str], request: Request
     ) -> bytes:
         """Return what an endpoint answers."""
-        body = {} if request.body is None else request.body
+        if endpoint.writes:
+            body = read_body(endpoint, request)
+        else:
+            body = {} if request.body is None else request.body
         if not isinstance(body, dict):
             message = "body must be object"
             raise BadRequestError(message)
         call = Call(placeholders, request.queries, body)
         check(endpoint, call, strict=self.strict)
         answer = endpoint.answer(call)
+        if call.changes:
+            self.ledger.append(committed_write(request, call.changes))
         return answer if isinstance(answer, bytes) else render(answer)
-
-
-def _json(body: bytes) -> Any:  # noqa: ANN401 - JSON may say anything
-    try:
-        return json.loads(body) if body else None
-    except ValueError:
-        return None

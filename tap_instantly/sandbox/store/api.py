@@ -18,19 +18,20 @@ Kind = Literal[
 class RefusedError(Exception):
     """A request that the API refuses with a status and a sentence."""
 
-    def __init__(self, status: int, message: str) -> None:
-        """Refuse with the HTTP status `status`."""
+    def __init__(self, status: int, message: str, code: str = "") -> None:
+        """Refuse with the HTTP status `status` and the web framework's `code`."""
         super().__init__(message)
         self.status = status
         self.message = message
+        self.code = code
 
 
 class BadRequestError(RefusedError):
     """A request that the API answers with status 400."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, code: str = "FST_ERR_VALIDATION") -> None:
         """Say what is wrong with the request."""
-        super().__init__(400, message)
+        super().__init__(400, message, code)
 
 
 class NotFoundError(RefusedError):
@@ -53,16 +54,37 @@ class Parameter:
     """May be repeated in the query, or is a list in the body."""
     most: int = 0
     """The largest number of values; 0: any number."""
+    least: int = 0
+    """The smallest number of values."""
+    nullable: bool = False
+    """Whether it may be null in a body."""
+    pattern: str = ""
+    """What text in a body must contain, as a regular expression."""
     between: tuple[int, int] | None = None
     """The smallest and the largest number."""
 
 
 TEXT = Parameter()
+UUID = Parameter("uuid")
+OPTIONAL_TEXT = Parameter(nullable=True)
+OPTIONAL_FLAG = Parameter("boolean", nullable=True)
 FLAG = Parameter("boolean")
 NUMBER = Parameter("number")
 SORT_ORDER = Parameter(choices=("asc", "desc"))
 WINDOW = dict.fromkeys(("start_date", "end_date"), Parameter("date-time"))
 DAYS = dict.fromkeys(("from", "to"), Parameter("date"))
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row that a client has created, edited or deleted."""
+
+    table: str
+    key: str
+    before: Row | None
+    """None if it has been created."""
+    after: Row | None
+    """None if it has been deleted."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +96,9 @@ class Call:
     query: Mapping[str, list[str]] = field(default_factory=dict)
     """The query parameters as sent."""
     body: Mapping[str, Any] = field(default_factory=dict)
-    """The JSON body of a POST; empty otherwise."""
+    """The JSON body; empty without one."""
+    changes: list[Change] = field(default_factory=list)
+    """What the endpoint has changed, in order."""
 
     def one(self, name: str, default: str = "") -> str:
         """Return the first value of a query parameter."""
@@ -100,12 +124,13 @@ class Endpoint:
     """One method on one path.
 
     Args:
-        method: `GET` or `POST`.
+        method: The HTTP method.
         path: Below `/api/v2`, with placeholders: `/campaigns/{id}/sending-status`.
         answer: Returns what the body of the answer says, or its JSON as bytes.
         parameters: All documented query parameters.
-        body: All documented fields of the JSON body of a POST.
+        body: All documented fields of the JSON body.
         placeholders: What the placeholders of the path must be, if not any text.
+        writes: Whether it changes rows; its body is then checked in any case.
     """
 
     method: str
@@ -114,6 +139,7 @@ class Endpoint:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     body: Mapping[str, Parameter] = field(default_factory=dict)
     placeholders: Mapping[str, Parameter] = field(default_factory=dict)
+    writes: bool = False
 
 
 def get(
@@ -130,9 +156,11 @@ def post(
     return Endpoint("POST", path, answer, body=fields)
 
 
-def one_of(*choices: str, kind: Kind = "string", many: bool = False) -> Parameter:
+def one_of(
+    *choices: str, kind: Kind = "string", many: bool = False, required: bool = False
+) -> Parameter:
     """Return a parameter that takes some values only."""
-    return Parameter(kind, choices=choices, many=many)
+    return Parameter(kind, required, choices, many)
 
 
 def text(value: object) -> str:

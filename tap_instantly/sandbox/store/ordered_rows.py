@@ -37,6 +37,9 @@ class OrderedRows:
         filters: What each of the API's filters lets through, given a value.
         by: What each of the API's filters for equality compares, as text.
         version: Another number after every change.
+        name: The name of the stream that reads the list.
+        nullable: The fields that answers have as null where a row lacks them, unless
+            the workspace omits nulls.
     """
 
     def __init__(  # noqa: PLR0913 - each is one property of the list
@@ -87,6 +90,8 @@ class OrderedRows:
         self.filters = dict(filters or {})
         self.by = dict(by or {})
         self.version = 0
+        self.name = ""
+        self.nullable: tuple[str, ...] = ()
         self._given = rows
         self._key = key
         self._order = order
@@ -108,6 +113,7 @@ class OrderedRows:
         self._indexes: dict[str, tuple[int, Index]] = {}
         self._added: dict[str, int] = {}
         self._gone: set[str] = set()
+        self._additions = 0
         self._now = NEWEST
 
     def __len__(self) -> int:
@@ -147,6 +153,14 @@ class OrderedRows:
         known = [key for key in {*keys} if key in self._rows]
         known.sort(key=lambda key: self._place(arrangement, key))
         return [self._rows[key] for key in known]
+
+    def having(self, value_of: Callable[[Row], str], value: str) -> list[Row]:
+        """Return copies of the rows of which a function returns a value.
+
+        What it returns is kept row by row, so it must follow from the row alone.
+        """
+        with self._lock:
+            return [*map(self._copy, self._rows.keys_with(value_of, value))]
 
     def get(self, key: str) -> Row | None:
         """Return a copy of one row, or None where no row has this key."""
@@ -191,7 +205,7 @@ class OrderedRows:
         with self._lock:
             later = self._now + _MINUTE
             timestamp = timestamps.read(created) if created else later
-            number = len(self) + len(self._gone)
+            number = len(self._rows.given) + self._additions
             usual = (self._make or self._another)(number, timestamp)
             row = _without_gaps({**usual, **fields})
             key = str(row.get(self._key) or usual[self._key])
@@ -202,6 +216,7 @@ class OrderedRows:
                 timestamp = self._read_timestamp(row, timestamp)
             self._now = max(later, timestamp)
             self.version += 1
+            self._additions += 1
             self._rows[key] = row
             self._numbers[key] = number
             self._added[key] = timestamp
@@ -298,13 +313,19 @@ class OrderedRows:
         return copy.deepcopy(self._written(key))
 
     @property
+    def _writes_nulls(self) -> bool:
+        return bool(self.nullable) and not self._switches.omits_nulls
+
+    @property
     def _writes_variously(self) -> bool:
         style = self._switches.timestamps or self.behaviour.timestamps
         return style == "mixed"
 
     def _written(self, key: str) -> Row:
-        """Return a row the way the list writes timestamps now, only to be read."""
+        """Return a row as the list writes timestamps and nulls now, only to be read."""
         row = self._rows[key]
+        if self._writes_nulls:
+            row = {**dict.fromkeys(self.nullable), **row}
         if not self._writes_variously:
             return row
         timestamp = self._read_timestamp(row, None)

@@ -87,6 +87,7 @@ class KeptRows:
         self._made: dict[str, Row] = {}
         self._replaced: dict[str, Row | None] = {}
         self._bodies: dict[str, bytes] = {}
+        self._by_value: dict[Callable[[Row], str], dict[str, set[str]]] = {}
 
     def __contains__(self, key: str) -> bool:
         """Tell whether there is a row with this key, without making it."""
@@ -113,14 +114,34 @@ class KeptRows:
 
     def __setitem__(self, key: str, row: Row) -> None:
         """Add or replace a row."""
+        self._forget_values(key)
         self._replaced[key] = row
+        for value_of, keys in self._by_value.items():
+            keys[value_of(row)].add(key)
         self._bodies.pop(key, None)
 
     def __delitem__(self, key: str) -> None:
         """Take a row away."""
+        self._forget_values(key)
         self._replaced[key] = None
         self._made.pop(key, None)
         self._bodies.pop(key, None)
+
+    def keys_with(self, value_of: Callable[[Row], str], value: str) -> set[str]:
+        """Return the keys of the rows of which a function returns a value."""
+        keys = self._by_value.get(value_of)
+        if keys is None:
+            keys = defaultdict(set)
+            for key in self:
+                keys[value_of(self[key])].add(key)
+            self._by_value[value_of] = keys
+        return {*keys.get(value, ())}
+
+    def _forget_values(self, key: str) -> None:
+        if self._by_value and key in self:
+            row = self[key]
+            for value_of, keys in self._by_value.items():
+                keys[value_of(row)].discard(key)
 
     def body(self, key: str) -> bytes:
         """Return a row in JSON."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, fields, replace
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Order = Literal["newest", "oldest", "mixed"]
 Cursor = Literal["timestamp", "id"]
@@ -11,6 +15,7 @@ Comparison = Literal["strict", "inclusive"]
 End = Literal["present", "absent", "null", "empty"]
 Encoding = Literal["z", "offset", "symbols"]
 Timestamps = Literal["ms", "mixed"]
+DuplicateEntries = Literal["kept", "invalid", "existing"]
 
 TableOrder = Literal["newest", "oldest", "id-desc", "id-asc"]
 TableCursor = Literal[
@@ -89,6 +94,29 @@ class Switches:
     """The most days of a campaign that one answer holds; more are refused (400)."""
     largest_answer: int = 1_000_000
     """The most days of mailboxes that one answer holds before it is refused (413)."""
+    duplicate_names: bool = True
+    """Whether two labels, or two lists, may have the same name; if not: 400."""
+    duplicate_entries: DuplicateEntries = "existing"
+    """What becomes of a value that is on the block list already, in any case of its
+    letters: it is added again (`kept`), counted as `invalid`, or counted as valid and
+    answered with the `existing` entry."""
+    trimmed_tags: bool = True
+    """Whether the labels of tags are stored without blanks around them."""
+    renumber_labels: bool = False
+    """Whether another `interest_status_label` gives a label a new number."""
+    reassignment_required: bool = False
+    """Whether deleting a label without `reassigned_status` fails (500)."""
+    empty_patches: bool = False
+    """Whether a PATCH of no field changes nothing; if not, it is refused (400)."""
+    hidden_reads: int = 0
+    """How many times a list is read from its start before it has a row that a client
+    has created; the row can be read by its id at once."""
+    hidden_seconds: float = 0.0
+    """How many seconds, by `clock`, a list hides a row that a client has created."""
+    omits_nulls: bool = True
+    """Whether answers leave out the writable fields that are null."""
+    clock: Callable[[], float] = time.monotonic
+    """Seconds, by which the rate limits and `hidden_seconds` are counted."""
 
     def applied_to(self, behaviour: Behaviour) -> Behaviour:
         """Return a list's own behaviour with what is switched on for all lists.

@@ -32,7 +32,22 @@ Passes = Callable[[Row], bool]
 
 
 class Table(OrderedRows):
-    """A list, which clients page through and tests may change."""
+    """A list, which clients page through, and which they and tests may change."""
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._reads = 0
+        self._created: dict[str, tuple[int, float]] = {}
+
+    def create(self, **fields: object) -> Row:
+        """Add a row as a client does: lists may hide it for a while.
+
+        See `Switches.hidden_reads` and `Switches.hidden_seconds`.
+        """
+        with self._lock:
+            row = self.add(created=None, **fields)
+            self._created[str(row[self._key])] = self._reads, self._switches.clock()
+            return row
 
     def page(
         self,
@@ -67,7 +82,7 @@ class Table(OrderedRows):
         """Return what `page` does in JSON, made of rows that are rendered once."""
         with self._lock:
             keys, rest = self._select(call, only=only, descending=descending)
-            if self._writes_variously:
+            if self._writes_variously or self._writes_nulls:
                 bodies = [render(self._written(key)) for key in keys]
             else:
                 bodies = [self._rows.body(key) for key in keys]
@@ -133,6 +148,8 @@ class Table(OrderedRows):
         if descending is None or self._switches.order:
             descending = is_descending(behaviour.order)
         text = next(iter(call.all("starting_after")), "")
+        self._reads += not text
+        hidden = self._hidden
         places = self._among(call, arrangement_of(behaviour.order))
         before, after = self._around(text, behaviour, places)
         if behaviour.short_pages is not None:
@@ -142,7 +159,8 @@ class Table(OrderedRows):
             positions = range((before if text else len(places)) - 1, -1, -1)
         else:
             positions = range(after, len(places))
-        following = (places[position][2] for position in positions)
+        keys_there = (places[position][2] for position in positions)
+        following = (key for key in keys_there if key not in hidden)
         passing = filter(self._letting_through(only, self._passing(call)), following)
         keys = [*islice(passing, limit)]
         more = next(passing, None) is not None
@@ -154,6 +172,19 @@ class Table(OrderedRows):
         timestamp = 0 if behaviour.cursor == "id" else self._timestamp(keys[-1])
         cursor = write_cursor(behaviour, timestamp, keys[-1])
         return keys, {"next_starting_after": cursor}
+
+    @property
+    def _hidden(self) -> set[str]:
+        """The keys of the rows that clients have created too short a while ago."""
+        reads, seconds = self._switches.hidden_reads, self._switches.hidden_seconds
+        if not (reads or seconds):
+            return set()
+        now = self._switches.clock()
+        return {
+            key
+            for key, (read, created) in self._created.items()
+            if (reads and self._reads <= read + reads) or now < created + seconds
+        }
 
     def _around(
         self, text: str, behaviour: Behaviour, places: Sequence[Place]

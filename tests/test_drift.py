@@ -13,12 +13,16 @@ from threading import Thread
 import pytest
 
 from tap_instantly.reading.substream import SubstreamStream
+from tap_instantly.sandbox.families.registry import endpoints_of
+from tap_instantly.sandbox.families.workspace import Sizes, Workspace
+from tap_instantly.sandbox.store.switches import Switches
 from tap_instantly.tap import TapInstantly
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_instantly.reading.stream import InstantlyStream
+    from tap_instantly.sandbox.store.api import Endpoint, Parameter
     from tests.conftest import Json
 
 EXPLAINED = Path(__file__).parents[1] / "scripts" / "drift" / "explained.json"
@@ -69,17 +73,45 @@ STREAMS = t.cast(
     list(TapInstantly(config={"api_key": "none"}).streams.values()),
 )
 
-DOCUMENT = json.dumps(
-    {
-        "openapi": "3.1.0",
-        "paths": {
-            f"/api/v2{stream.path.replace('_id}', '}')}": {
-                stream.http_method.lower(): documented(stream)
-            }
-            for stream in STREAMS
-        },
-        "components": {"schemas": {}},
+
+def documented_body(endpoint: Endpoint) -> Json:
+    """Return the OpenAPI operation of a write, exactly as the sandbox has it."""
+    if not endpoint.body:
+        return {"requestBody": of_json({"type": "null"}), "responses": {}}
+    body = having(**{name: property_of(field) for name, field in endpoint.body.items()})
+    body["required"] = [name for name, field in endpoint.body.items() if field.required]
+    return {"requestBody": of_json(body), "responses": {}}
+
+
+def property_of(field: Parameter) -> Json:
+    """Return the schema of a field of a body."""
+    schema: Json = {"type": [field.kind, *["null"] * field.nullable]}
+    if field.choices:
+        schema["enum"] = [*field.choices]
+    if not field.many:
+        return schema
+    limits = {"minItems": field.least, "maxItems": field.most}
+    given = {word: limit for word, limit in limits.items() if limit}
+    return {"type": "array", "items": schema, **given}
+
+
+def paths() -> Json:
+    """Return the paths of an API that is exactly as tap and sandbox have it."""
+    found: Json = {
+        f"/api/v2{stream.path.replace('_id}', '}')}": {
+            stream.http_method.lower(): documented(stream)
+        }
+        for stream in STREAMS
     }
+    for endpoint in endpoints_of(Workspace(1, Sizes(), 1, Switches())):
+        if endpoint.writes:
+            item = found.setdefault(f"/api/v2{endpoint.path}", {})
+            item[endpoint.method.lower()] = documented_body(endpoint)
+    return found
+
+
+DOCUMENT = json.dumps(
+    {"openapi": "3.1.0", "paths": paths(), "components": {"schemas": {}}}
 )
 
 
@@ -91,15 +123,21 @@ def document() -> Json:
 
 
 def operation(document: Json, path: str) -> Json:
-    """Return the only operation of a path."""
-    (found,) = document["paths"][f"/api/v2{path}"].values()
+    """Return the operation that reads a path."""
+    found, *_ = document["paths"][f"/api/v2{path}"].values()
     return t.cast("Json", found)
 
 
 def response_schema(document: Json, path: str) -> Json:
     """Return the schema of a path's response."""
-    body = operation(document, path)["responses"]["200"]["content"]
-    return t.cast("Json", body["application/json"]["schema"])
+    content = operation(document, path)["responses"]["200"]["content"]
+    return t.cast("Json", content["application/json"]["schema"])
+
+
+def body(document: Json, method: str, path: str) -> Json:
+    """Return the schema of what a request sends."""
+    content = document["paths"][f"/api/v2{path}"][method]["requestBody"]["content"]
+    return t.cast("Json", content["application/json"]["schema"])
 
 
 def labels(document: Json) -> Json:
@@ -262,14 +300,107 @@ def test_parameters(document: Json, drift: Drift) -> None:
     emails[:] = [p for p in emails if p["name"] != "min_timestamp_created"]
     emails.append({"name": "mood", "in": "query", "required": True})
     leads = operation(document, "/leads/list")["requestBody"]
-    body = leads["content"]["application/json"]["schema"]
-    del body["properties"]["starting_after"]
+    del leads["content"]["application/json"]["schema"]["properties"]["starting_after"]
     check(
         drift(document),
         "leads: sends `starting_after`, which is not documented",
         "emails: sends `min_timestamp_created`, which is not documented",
         "emails: does not send `mood`, which is required",
         "3 unexplained, 0 explained",
+    )
+
+
+def test_write_that_is_not_documented(document: Json, drift: Drift) -> None:
+    """It is reported, but a write that only the document has is not."""
+    label = document["paths"]["/api/v2/lead-labels/{id}"]
+    label["put"] = label.pop("patch")
+    check(drift(document), "sandbox: PATCH /lead-labels/{} is not documented", ONE)
+
+
+def test_body_of_other_fields(document: Json, drift: Drift) -> None:
+    """Fields that either side lacks are reported."""
+    fields = body(document, "post", "/lead-labels")["properties"]
+    fields["mood"] = {"type": ["string", "null"], "enum": ["good", "bad", None]}
+    del fields["use_with_ai"]
+    body(document, "delete", "/lead-lists/{id}").update(having(force={}))
+    check(
+        drift(document),
+        "sandbox: POST /lead-labels: lacks `mood` (null or string, one of bad, good)",
+        "sandbox: POST /lead-labels: `use_with_ai` is not documented",
+        "sandbox: DELETE /lead-lists/{}: lacks `force` (anything)",
+        "3 unexplained, 0 explained",
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "changes", "there", "here"),
+    [
+        (
+            "/lead-labels",
+            "label",
+            {"type": "number"},
+            "required number",
+            "required string",
+        ),
+        (
+            "/lead-labels",
+            "description",
+            {"type": "string"},
+            "string",
+            "null or string",
+        ),
+        (
+            "/custom-tags/toggle-resource",
+            "resource_type",
+            {"enum": [1, 2, 3]},
+            "required number, one of 1, 2, 3",
+            "required number, one of 1, 2",
+        ),
+        (
+            "/block-lists-entries/bulk-delete",
+            "ids",
+            {"maxItems": 500},
+            "required array of string, at least 1, at most 500",
+            "required array of string, at least 1, at most 1000",
+        ),
+        (
+            "/block-lists-entries/bulk-create",
+            "bl_values",
+            {"items": {"type": "object"}, "minItems": 0},
+            "required array of object, at most 1000",
+            "required array of string, at least 1, at most 1000",
+        ),
+    ],
+    ids=["type", "null", "choices", "most items", "items"],
+)
+def test_field_of_a_body_that_differs(  # noqa: PLR0913 - a line of the table above
+    *,
+    document: Json,
+    drift: Drift,
+    path: str,
+    name: str,
+    changes: Json,
+    there: str,
+    here: str,
+) -> None:
+    """Types, null, choices and numbers of items are compared, through references."""
+    fields = body(document, "post", path)["properties"]
+    document["components"]["schemas"]["Field"] = fields[name] | changes
+    fields[name] = {"$ref": "#/components/schemas/Field"}
+    line = f"sandbox: POST {path}: `{name}` is documented as {there}, and {here} here"
+    check(drift(document), line, ONE)
+
+
+def test_field_that_need_not_be_sent(document: Json, drift: Drift) -> None:
+    """Whether a field is required is compared."""
+    body(document, "post", "/lead-lists")["required"] = ["owned_by"]
+    check(
+        drift(document),
+        "sandbox: POST /lead-lists: `name` is documented as string, "
+        "and required string here",
+        "sandbox: POST /lead-lists: `owned_by` is documented as required null or "
+        "string, and null or string here",
+        "2 unexplained, 0 explained",
     )
 
 

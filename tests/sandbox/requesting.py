@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -119,3 +120,24 @@ def agents(sandbox: Sandbox, *types: int) -> list[str]:
 def total(rows: list[Row], field: str) -> int:
     """Return the sum of a field."""
     return sum(row[field] for row in rows)
+
+
+def written(sandbox: Sandbox, method: str, path: str, body: object = ...) -> Any:
+    """Return what a write that succeeds answers."""
+    response = write(sandbox, method, path, body)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def write(
+    sandbox: Sandbox, method: str, path: str, body: object = ...
+) -> requests.Response:
+    """Send a write with a JSON body, or without any."""
+    return requests.request(
+        method,
+        sandbox.url + path,
+        headers={"Authorization": f"Bearer {sandbox.key}"}
+        | ({} if body is ... else {"Content-Type": "application/json"}),
+        data=None if body is ... else json.dumps(body),
+        timeout=10,
+    )

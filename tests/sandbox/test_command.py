@@ -117,6 +117,9 @@ class TestCommand:
             "encoding": "symbols",
             "timestamps": "mixed",
             "short_pages": 3,
+            "duplicate_entries": "kept",
+            "hidden_reads": 2,
+            "hidden_seconds": 1.5,
             "latency": 0.5,
             "requests_per_second": 8,
             "requests_per_minute": 9,
@@ -126,18 +129,30 @@ class TestCommand:
         }
         options = [f"--{name.replace('_', '-')}={values[name]}" for name in values]
         data = ["--seed=5", "--labels=6", "--lists=7", "--ties=2", "--strict"]
-        sizes = ("campaigns", "accounts", "leads", "emails", "tags", "subsequences")
+        data += ["--no-duplicate-names", "--no-trimmed-tags", "--no-omits-nulls"]
+        data += ["--renumber-labels", "--reassignment-required", "--empty-patches"]
+        sizes = (
+            *("campaigns", "accounts", "leads", "emails"),
+            *("tags", "subsequences", "blocked"),
+        )
         data += [f"--{name}={number}" for number, name in enumerate(sizes, start=3)]
         arguments = [*options, *data, "run", "--", "true"]
         assert CliRunner().invoke(main, arguments).exit_code == 0
         (sandbox,) = started
         assert {name: getattr(sandbox, name) for name in values} == values
         assert sandbox.strict
+        assert not (
+            sandbox.duplicate_names or sandbox.trimmed_tags or sandbox.omits_nulls
+        )
+        assert sandbox.renumber_labels
+        assert sandbox.reassignment_required
+        assert sandbox.empty_patches
+        sandbox.omits_nulls = True
         twin = Sandbox(seed=5, labels=6, lists=7, ties=2, timestamps="mixed")
         assert sandbox.labels.rows == twin.labels.rows
         assert sandbox.lists.rows == twin.lists.rows
-        names = (*sizes[:4], "custom_tags", "subsequences")
-        assert [len(sandbox.tables[name]) for name in names] == [*range(3, 9)]
+        names = (*sizes[:4], "custom_tags", "subsequences", "block_list_entries")
+        assert [len(sandbox.tables[name]) for name in names] == [*range(3, 10)]
 
     @pytest.mark.parametrize("where", ["before", "after"])
     def test_fault(self, where: str) -> None:

@@ -120,6 +120,7 @@ class TestFaults:
         assert (fault.path, fault.kind) == ("lead-labels", 503)
         assert (fault.after, fault.times) == (after, times)
         assert Fault.parse("lists:html403x3").kind == "html403"
+        assert Fault.parse("lists:hangx3").kind == "hang"
 
     @pytest.mark.parametrize(
         "text", ["", "503", "a:", "a:nonsense", "a:503@", "a:503xx"]

@@ -37,7 +37,7 @@ FORM = "[METHOD:]PATH:KIND[+][@AFTER][xTIMES]"
 """How a fault is written in a line."""
 
 _FAULT = re.compile(
-    r"(?:(?P<method>[A-Z]+):)?(?P<path>[^:\s]+):(?P<kind>\d{3}|[a-z-]+\d*?)(?P<commits>\+)?"
+    r"(?:(?P<method>[A-Z]+):)?(?P<path>[^:\s]+):(?P<kind>\d{3}|[a-z-]+?\d*?)(?P<commits>\+)?"
     r"(?:@(?P<after>\d+))?(?:x(?P<times>\d+))?"
 )
 

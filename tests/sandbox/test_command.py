@@ -141,12 +141,10 @@ class TestCommand:
         (sandbox,) = started
         assert {name: getattr(sandbox, name) for name in values} == values
         assert sandbox.strict
-        assert not (
-            sandbox.duplicate_names or sandbox.trimmed_tags or sandbox.omits_nulls
-        )
-        assert sandbox.renumber_labels
-        assert sandbox.reassignment_required
-        assert sandbox.empty_patches
+        switched_off = ("duplicate_names", "trimmed_tags", "omits_nulls")
+        assert not any(getattr(sandbox, name) for name in switched_off)
+        switched_on = ("renumber_labels", "reassignment_required", "empty_patches")
+        assert all(getattr(sandbox, name) for name in switched_on)
         sandbox.omits_nulls = True
         twin = Sandbox(seed=5, labels=6, lists=7, ties=2, timestamps="mixed")
         assert sandbox.labels.rows == twin.labels.rows

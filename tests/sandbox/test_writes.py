@@ -221,6 +221,26 @@ class TestNames:
         written(sandbox, "PATCH", f"{path}/{first['id']}", {name: "Other"})
         written(sandbox, "PATCH", f"{path}/{key}", same)
 
+    def test_follow_what_others_change(self, sandbox: Sandbox) -> None:
+        sandbox.duplicate_names = False
+        one, other, *_ = ids(sandbox.labels.rows)
+
+        def status() -> int:
+            return write(sandbox, "PATCH", f"/lead-labels/{one}", HOT).status_code
+
+        sandbox.labels.edit(other, label="Hot")
+        assert status() == 400
+        sandbox.labels.edit(other, label="Cold")
+        assert status() == 200
+        sandbox.labels.edit(one, label="Cool")
+        row = sandbox.labels.add(**HOT)
+        assert status() == 400
+        sandbox.labels.delete(row["id"])
+        assert status() == 200
+        sandbox.labels.add(label="Cool")
+        sandbox.labels.reset()
+        assert write(sandbox, "POST", "/lead-labels", HOT).status_code == 200
+
     def test_of_tags(self, empty: Sandbox) -> None:
         row = written(empty, "POST", "/custom-tags", {"label": " Köln "})
         assert row["label"] == "Köln"

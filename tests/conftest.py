@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tap_instantly.api.pages import Page, Request
-    from tap_instantly.sandbox.http.server import Request as ReceivedRequest
+    from tap_instantly.sandbox.http.requests import Request as ReceivedRequest
 
 Json = dict[str, t.Any]
 

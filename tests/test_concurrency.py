@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
 
     from tap_instantly.api.pages import Page, Request
     from tap_instantly.reading.partition import RecordBatch, Source
-    from tap_instantly.sandbox.http.server import Request as ReceivedRequest
+    from tap_instantly.sandbox.http.requests import Request as ReceivedRequest
     from tests.conftest import Process
 
 pytestmark = pytest.mark.usefixtures("no_waits")

@@ -14,7 +14,7 @@ from tests.conftest import catalog_of, ids, read, requests_to, sync
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_instantly.sandbox.http.server import Request
+    from tap_instantly.sandbox.http.requests import Request
 
 pytestmark = pytest.mark.usefixtures("no_waits")
 

@@ -16,7 +16,7 @@ from tests.conftest import ids, parse_timestamp, requests_to, sync
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_instantly.sandbox.http.server import Request
+    from tap_instantly.sandbox.http.requests import Request
     from tap_instantly.sandbox.store.switches import Order
     from tests.conftest import Json, Output
 

@@ -23,7 +23,7 @@ from tests.conftest import Output, started, sync
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tap_instantly.sandbox.http.server import Request
+    from tap_instantly.sandbox.http.requests import Request
     from tests.conftest import Json, Process
 
 STREAMS = ["lead_labels", "lead_lists"]

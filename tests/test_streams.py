@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tap_instantly.reading.substream import ParentStreamConfig
-    from tap_instantly.sandbox.http.server import Request
+    from tap_instantly.sandbox.http.requests import Request
 
 PREFIX = "/api/v2"
 

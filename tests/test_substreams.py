@@ -21,7 +21,7 @@ from tests.conftest import (
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_instantly.sandbox.http.server import Request as ReceivedRequest
+    from tap_instantly.sandbox.http.requests import Request as ReceivedRequest
 
 pytestmark = pytest.mark.usefixtures("no_waits")
 

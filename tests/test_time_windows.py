@@ -15,7 +15,7 @@ from tests.conftest import Json, parse_timestamp, read, requests_to
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tap_instantly.sandbox.http.server import Request
+    from tap_instantly.sandbox.http.requests import Request
 
 pytestmark = pytest.mark.usefixtures("no_waits")
 

@@ -17,7 +17,7 @@ from tests.conftest import Json, ids, parse_timestamp, read, requests_to
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tap_instantly.sandbox.http.server import Request
+    from tap_instantly.sandbox.http.requests import Request
 
 pytestmark = pytest.mark.usefixtures("no_waits")
 

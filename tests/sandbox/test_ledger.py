@@ -62,6 +62,16 @@ class TestFaults:
         assert attempt(sandbox, method, path, body) == 502
         assert (sandbox.labels.get(row["id"]) != row) == commits
 
+    @pytest.mark.parametrize("commits", [False, True])
+    def test_an_answer_cut_off_after_a_request_without_body(
+        self, sandbox: Sandbox, *, commits: bool
+    ) -> None:
+        row = sandbox.labels.rows[0]
+        sandbox.fail("", "truncate", commits=commits)
+        path = f"/lead-labels/{row['id']}"
+        assert attempt(sandbox, "DELETE", path, None) is None
+        assert (row["id"] in sandbox.labels) != commits
+
     def test_that_would_be_refused(self, sandbox: Sandbox) -> None:
         sandbox.fail("/lead-labels", 500, commits=True)
         assert post(sandbox, "/lead-labels", label="Hot").status_code == 500

@@ -79,7 +79,7 @@ class LeadLabels(Family):
             raise RefusedError(400, message)
         if before is None:
             return {**fields, "access_grants": ...}
-        sentiment = before["interest_status_label"]
+        sentiment = before.get("interest_status_label")
         changes = fields.get("interest_status_label", sentiment) != sentiment
         if switches.renumber_labels and changes:
             fields["interest_status"] = next(self._numbers)

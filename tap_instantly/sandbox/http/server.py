@@ -234,7 +234,7 @@ class Sandbox(Switches):
             response = self._respond(seen, found)
         else:
             answer = fault.answer()
-            usual = json_answer(seen.content)
+            usual = json_answer(seen.content or b"{}")
             if fault.commits if found and found[0].writes else answer is None:
                 usual = self._respond(seen, found)
             if answer is None:

@@ -1,21 +1,15 @@
-"""From the command line to the exit code: files, settings and failures in words."""
+"""From the tap's command line to its exit code: catalog, state, failures."""
 
 from __future__ import annotations
 
 import abc
 import copy
-import json
-import logging
 import os
 import signal
 import sys
 import typing as t
-from pathlib import Path
 
-import click
-from dotenv import find_dotenv, load_dotenv
 from jsonschema import Draft7Validator
-from jsonschema.exceptions import SchemaError
 from singer_sdk import Tap
 from singer_sdk.exceptions import (
     ConfigurationError,
@@ -27,35 +21,18 @@ from singer_sdk.singerlib import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
 
-from tap_instantly.api.errors import describe_error, truncate
-from tap_instantly.api.redaction import redact_in_logs
-from tap_instantly.settings import (
-    environment_errors,
-    unknown_variables,
-    validation_errors,
-)
+from tap_instantly.api.errors import describe_error
+from tap_instantly.command_line import CommandLine
 from tap_instantly.signals import UninterruptedWriter, end_in_time
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from types import FrameType
 
+    import click
     from singer_sdk.plugin_base import _ConfigInput
 
     from tap_instantly.stats import SyncStats
-
-_T = t.TypeVar("_T")
-
-LOG_LEVELS = ["debug", "info", "warning", "error"]
-
-MALFORMED = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
-"""What is raised by reading a file of JSON that holds something else."""
-
-WANTED = {
-    "--catalog": "a catalog in JSON; make one with --discover",
-    "--config": "an object of settings in JSON",
-    "--state": "a state in JSON; give the value of a run's last STATE, or run without",
-}
 
 NOTHING_SELECTED = "No stream is selected; select one in the catalog"
 
@@ -82,50 +59,17 @@ def read_catalog(content: dict[str, t.Any]) -> Catalog:
     return Catalog.from_dict(content)
 
 
-class CommandLineTap(Tap):
-    """A tap whose user is told in a sentence what is wrong, and never by a traceback.
-
-    Without `--config` it takes its settings from the environment.
-    """
+class CommandLineTap(CommandLine, Tap):
+    """A tap that reads its catalog and state with care, and ends in words."""
 
     message_writer_class = UninterruptedWriter
 
     @override
-    def __init__(self, *, parse_env_config: bool = False, **options: t.Any) -> None:
+    def __init__(self, **options: t.Any) -> None:
         catalog = options.get("catalog")
         if isinstance(catalog, dict) and not isinstance(catalog, Catalog):
             options["catalog"] = read_catalog(copy.deepcopy(catalog))
-        self._environment_errors: dict[str, str] = {}
-        if parse_env_config:
-            # The SDK looks for .env beside its own code only.
-            load_dotenv(find_dotenv(usecwd=True))
-            self.append_builtin_config(self.config_jsonschema)
-            self._environment_errors = environment_errors(
-                self.config_jsonschema, self._env_var_prefix
-            )
-            for name in unknown_variables(self.config_jsonschema, self._env_var_prefix):
-                self.logger.warning("%s in the environment is no setting", name)
-        # The SDK would stop at these before it looks at the others.
-        unreadable = {name: os.environ.pop(name) for name in self._environment_errors}
-        try:
-            super().__init__(parse_env_config=parse_env_config, **options)
-        finally:
-            os.environ.update(unreadable)
-
-    @override
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        self._config = {k: v for k, v in self._config.items() if v is not None}
-        redact_in_logs(str(self._config.get("api_key", "")))
-        self.append_builtin_config(self.config_jsonschema)
-        found = [
-            *self._environment_errors.values(),
-            *validation_errors(self._config, self.config_jsonschema),
-        ]
-        if found and raise_errors:
-            msg = "Config validation failed"
-            raise ConfigValidationError(msg, errors=found)
-        # The SDK fills in the defaults while it validates.
-        return found or super()._validate_config(raise_errors=raise_errors)
+        super().__init__(**options)
 
     @override
     def setup_mapper(self) -> None:
@@ -165,40 +109,7 @@ class CommandLineTap(Tap):
         for param in command.params:
             if param.name == "catalog":
                 param.is_eager = True  # so that it is there when `--test` begins
-        command.params.append(
-            click.Option(
-                ["--log-level"],
-                type=click.Choice(LOG_LEVELS, case_sensitive=False),
-                help="How much is logged; TAP_INSTANTLY_LOGLEVEL says it as well.",
-                expose_value=False,
-                callback=cls.cb_log_level,
-            )
-        )
         return command
-
-    @classmethod
-    def cb_log_level(
-        cls, _ctx: click.Context, _param: click.Option, level: str | None
-    ) -> None:
-        """Set the level of the whole log."""
-        if level:
-            logging.getLogger().setLevel(level.upper())
-            os.environ["TAP_INSTANTLY_LOGLEVEL"] = level  # which the metrics go by
-
-    @override
-    @classmethod
-    def cb_config(
-        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
-    ) -> _ConfigInput:
-        for path in value:
-            if path != "ENV":
-                try:
-                    with Path(path).open(encoding="utf-8") as file:
-                        cls._load("--config", file, dict)
-                except OSError as error:  # the path may be the settings themselves
-                    name = "the file" if "{" in path else truncate(path)
-                    cls._stop(f"--config: {name} cannot be read ({error.strerror})")
-        return super().cb_config(ctx, param, value or ("ENV",))
 
     @override
     @classmethod
@@ -311,17 +222,3 @@ class CommandLineTap(Tap):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         t.cast("UninterruptedWriter", self.message_writer).end(128 + signum)
-
-    @classmethod
-    def _load(cls, option: str, file: t.IO[str], parse: Callable[..., _T]) -> _T:
-        """Read an input file of JSON, or stop with a sentence."""
-        try:
-            return parse(json.load(file) | {})  # of an object: a list has no union
-        except (*MALFORMED, SchemaError):
-            cls._stop(f"{option}: the file is not {WANTED[option]}")
-
-    @classmethod
-    def _stop(cls, *sentences: str) -> t.NoReturn:
-        for sentence in sentences:
-            cls.logger.error(sentence)
-        sys.exit(1)

@@ -23,18 +23,59 @@ if t.TYPE_CHECKING:
 MAX_COLUMN_NAME = 63
 """How long a column's name may be in PostgreSQL, the least of the common databases."""
 
-SETTINGS = th.PropertiesList(
-    th.Property(
+
+def api_key(scopes: str) -> th.Property[str]:
+    """Return the setting `api_key`, described with the scopes that the key needs."""
+    return th.Property(
         "api_key",
         th.StringType(pattern=r"^[ -~]*[!-~][ -~]*$(?!\n)"),
         required=True,
         secret=True,
         title="API key",
         description=(
-            "Key of the Instantly API v2, used exactly as Instantly shows it. "
-            "The scope `all:read` is enough for every stream."
+            f"Key of the Instantly API v2, used exactly as Instantly shows it. {scopes}"
         ),
+    )
+
+
+API_URL = th.Property(
+    "api_url",
+    th.URIType,
+    default="https://api.instantly.ai/api/v2",
+    title="API URL",
+    description=(
+        "Address of the API. It must be https, except on this machine itself."
     ),
+)
+
+
+def user_agent(plugin: str) -> th.Property[str]:
+    """Return the setting `user_agent` of a plugin."""
+    return th.Property(
+        "user_agent",
+        th.StringType(pattern=r"^[!-~]([ -~]*[!-~])?$(?!\n)"),
+        default=f"{plugin}/{metadata.version('tap-instantly')}",
+        title="User agent",
+        description=(
+            f"How the {plugin.partition('-')[0]} names itself on every request. "
+            "Instantly refuses the names of some HTTP libraries."
+        ),
+    )
+
+
+MAX_REQUESTS_PER_MINUTE = th.Property(
+    "max_requests_per_minute",
+    th.IntegerType(minimum=1, maximum=1_000_000_000),
+    default=3000,
+    title="Requests a minute",
+    description=(
+        "How many of the 6000 requests a minute that Instantly allows a workspace, "
+        "with all its other tools, a run may make."
+    ),
+)
+
+SETTINGS = th.PropertiesList(
+    api_key("The scope `all:read` is enough for every stream."),
     th.Property(
         "start_date",
         th.DateTimeType,
@@ -64,35 +105,9 @@ SETTINGS = th.PropertiesList(
             "are read again for 28 days at least."
         ),
     ),
-    th.Property(
-        "api_url",
-        th.URIType,
-        default="https://api.instantly.ai/api/v2",
-        title="API URL",
-        description=(
-            "Address of the API. It must be https, except on this machine itself."
-        ),
-    ),
-    th.Property(
-        "user_agent",
-        th.StringType(pattern=r"^[!-~]([ -~]*[!-~])?$(?!\n)"),
-        default=f"tap-instantly/{metadata.version('tap-instantly')}",
-        title="User agent",
-        description=(
-            "How the tap names itself on every request. "
-            "Instantly refuses the names of some HTTP libraries."
-        ),
-    ),
-    th.Property(
-        "max_requests_per_minute",
-        th.IntegerType(minimum=1, maximum=1_000_000_000),
-        default=3000,
-        title="Requests a minute",
-        description=(
-            "How many of the 6000 requests a minute that Instantly allows a workspace, "
-            "with all its other tools, a run may make."
-        ),
-    ),
+    API_URL,
+    user_agent("tap-instantly"),
+    MAX_REQUESTS_PER_MINUTE,
     th.Property(
         "max_concurrency",
         th.IntegerType(minimum=1, maximum=64),
@@ -154,13 +169,14 @@ def _is_address(value: object) -> bool:
 
 
 def validation_errors(
-    config: Mapping[str, t.Any], schema: dict[str, t.Any]
+    config: Mapping[str, t.Any], schema: dict[str, t.Any], prefix: str
 ) -> Iterator[str]:
     """Say what is wrong with a configuration.
 
     Args:
         config: The settings by name.
         schema: The JSON Schema of the settings, the SDK's own included.
+        prefix: What the environment variables of the settings begin with.
 
     Yields:
         A sentence for each error, which names the setting and says what to do. Values
@@ -171,7 +187,7 @@ def validation_errors(
         yield f"Setting `{name}` is unknown; known are {', '.join(sorted(known))}."
     given = {name: value for name, value in config.items() if name in known}
     errors = list(Draft7Validator(schema, format_checker=FORMATS).iter_errors(given))
-    yield from map(_describe_error, errors)
+    yield from (_describe_error(error, prefix) for error in errors)
     for error in errors:
         given.pop(next(iter(error.path), ""), None)
     url, start, end = map(given.get, ("api_url", "start_date", "end_date"))
@@ -223,19 +239,21 @@ def unknown_variables(schema: dict[str, t.Any], prefix: str) -> list[str]:
     )
 
 
-def _describe_error(error: ValidationError) -> str:
+def _describe_error(error: ValidationError, prefix: str) -> str:
     path, keyword = [*map(str, error.path)], str(error.validator)
     instance: t.Any = error.instance
     wanted: t.Any = error.validator_value
     if keyword == "required":
         path.append(next(name for name in wanted if name not in instance))
+    if keyword == "enum":
+        wanted = ", ".join(wanted[:-1]) + f" or {wanted[-1]}"
     if keyword == "type":
         kinds = [wanted] if isinstance(wanted, str) else wanted
         wanted = " or ".join(kind for kind in kinds if kind != "null")
     name = ".".join(path)
     generic = SENTENCES.get(keyword, f"breaks the rule `{keyword}` of its schema")
     what = SENTENCES.get(f"{name}.{keyword}", generic)
-    return f"Setting `{name}` {what.format(wanted)}."
+    return f"Setting `{name}` {what.format(wanted, prefix=prefix)}."
 
 
 def _is_json(text: str) -> bool:
@@ -251,8 +269,9 @@ SENTENCES = {
     "minimum": "must be at least {}",
     "maximum": "must be at most {}",
     "required": "is missing",
+    "enum": "must be {}",
     "api_key.required": (
-        "is missing; set it in the configuration or as TAP_INSTANTLY_API_KEY"
+        "is missing; set it in the configuration or as {prefix}API_KEY"
     ),
     "api_key.pattern": (
         "is empty or has characters that an HTTP header cannot carry, "

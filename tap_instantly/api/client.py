@@ -18,20 +18,35 @@ from requests.adapters import HTTPAdapter
 from singer_sdk.exceptions import FatalAPIError
 from typing_extensions import override
 
-from tap_instantly.api.errors import UnreachableError, api_error
+from tap_instantly.api.errors import (
+    RefusedError,
+    UncertainWriteError,
+    UnreachableError,
+    api_error,
+    describe_attempt,
+)
 from tap_instantly.api.pages import Page
 from tap_instantly.api.rate_limit import PrioritySemaphore, RateLimiter
 from tap_instantly.api.redaction import Redaction
-from tap_instantly.api.retry import RETRIABLE, backoff_delays, is_broken_response
+from tap_instantly.api.retry import (
+    RETRIABLE,
+    UNSENT,
+    backoff_delays,
+    is_broken_response,
+    is_unsent,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from backoff.types import Details
+    from singer_sdk.helpers.types import Record
 
     from tap_instantly.api.pages import Request
 
     OnLimit: t.TypeAlias = Callable[[str, Callable[[], float]], object]
+
+_T = t.TypeVar("_T")
 
 # It logs headers that make no sense, and how it came to read them.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
@@ -161,16 +176,54 @@ class Client:
         Raises:
             SyncError: If there is no page to be had; the text says why.
         """
+        return self._repeat(
+            partial(self._fetch_once, request, priority, on_limit),
+            RETRIABLE,
+            on_retry=on_retry,
+        )
+
+    def write(
+        self,
+        request: Request,
+        *,
+        on_retry: Callable[[Details], None],
+    ) -> list[Record]:
+        """Send a write, and send it again only if it has certainly not arrived.
+
+        Args:
+            request: What is to be written.
+            on_retry: Called before each delay, with its seconds and the exception.
+
+        Returns:
+            What Instantly answers: mostly the row as it is now.
+
+        Raises:
+            UncertainWriteError: If nobody knows whether it was carried out.
+            RefusedError: If Instantly refuses it.
+            SyncError: If it could not be sent at all; the text says why.
+        """
+        return self._repeat(
+            partial(self._write_once, request), UNSENT, on_retry=on_retry
+        )
+
+    def _repeat(
+        self,
+        attempt: Callable[[], _T],
+        retriable: tuple[type[Exception], ...],
+        *,
+        on_retry: Callable[[Details], None],
+    ) -> _T:
+        """Attempt something until it works, or further attempts are not worth while."""
         retry = backoff.on_exception(
             backoff_delays,
-            RETRIABLE,
+            retriable,
             on_backoff=on_retry,
             jitter=None,
             logger=None,
             patience=self._patience,
         )
         try:
-            return retry(self._fetch_once)(request, priority, on_limit)
+            return retry(attempt)()
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Its own text would be long, and might repeat parts of the request.
             reason = type(error).__name__
@@ -180,6 +233,21 @@ class Client:
                 raise FatalAPIError(msg) from error
             msg = f"{self._url} cannot be reached ({reason}); check the network"
             raise UnreachableError(msg) from error
+
+    def _write_once(self, request: Request) -> list[Record]:
+        self._rate_limiter.wait()
+        try:
+            body = self._send(request, is_success=_is_success)
+            return Page.parse(body, request.data_selector).rows
+        except RefusedError as error:
+            if error.status // 100 == HTTPStatus.BAD_REQUEST // 100:
+                raise
+            reason = f"HTTP {error.status}"
+            raise UncertainWriteError(reason) from error
+        except (*RETRIABLE, FatalAPIError, urllib3.exceptions.HTTPError) as error:
+            if is_unsent(error):
+                raise
+            raise UncertainWriteError(describe_attempt(error)) from error
 
     def _fetch_once(
         self, request: Request, priority: tuple[int, int], on_limit: OnLimit
@@ -200,14 +268,18 @@ class Client:
             raise FatalAPIError(msg)
         return page
 
-    def _send(self, request: Request) -> bytes:
+    def _send(
+        self, request: Request, is_success: Callable[[int], bool] = HTTPStatus.OK.__eq__
+    ) -> bytes:
         is_get = request.http_method == "GET"
+        has_no_body = request.http_method == "DELETE" and not request.params
         prepared = requests.Request(
             request.http_method,
             self._url + request.path.format_map(request.path_params),
             self._session.headers,
             params=request.params if is_get else None,
-            json=None if is_get else request.params,
+            # Of an empty body Instantly asks that it does not claim to be JSON.
+            json=None if is_get or has_no_body else request.params,
             auth=self._session.auth,
         ).prepare()
         with self._session.send(
@@ -216,7 +288,7 @@ class Client:
             timeout=(self._connect_timeout, self._read_timeout),
             allow_redirects=False,
         ) as response:
-            if response.status_code != HTTPStatus.OK:
+            if not is_success(response.status_code):
                 raise api_error(
                     response, request.path, request.required_scope, self._redact
                 )
@@ -229,6 +301,10 @@ class Client:
         for key in pools.keys():  # noqa: SIM118 (it is no mapping to iterate over)
             pools[key].close()
         self._session.close()
+
+
+def _is_success(status: int) -> bool:
+    return status // 100 == HTTPStatus.OK // 100
 
 
 def _body(response: requests.Response) -> bytes:

@@ -37,15 +37,19 @@ class UnreachableError(FatalAPIError):
 class RefusedError(FatalAPIError):
     """A request that Instantly refuses, and would refuse again."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, own_message: str = "") -> None:
         """Say why.
 
         Args:
             message: The reason, in words.
             status: The HTTP status of the response.
+            own_message: What Instantly itself says, which may repeat what was sent.
         """
-        super().__init__(message)
+        says = f"; Instantly says: {own_message}" if own_message else ""
+        super().__init__(message + says)
+        self.message = message
         self.status = status
+        self.own_message = own_message
 
 
 class NotFoundError(RefusedError):
@@ -62,6 +66,10 @@ class BadRequestError(RefusedError):
 
 class NotAllowedError(RefusedError):
     """A request that the key's scopes or the workspace's plan do not allow."""
+
+
+class UncertainWriteError(FatalAPIError):
+    """A write that was sent, and of which nobody knows whether it was carried out."""
 
 
 UNREACHABLE = "cannot be reached"
@@ -81,7 +89,9 @@ def describe_outcome(error: Exception) -> str:
     return OUTCOMES.get(getattr(error, "status", 0), "not readable")
 
 
-def describe_error(error: Exception, logger: logging.Logger) -> str:
+def describe_error(
+    error: Exception, logger: logging.Logger, plugin: str = "tap-instantly"
+) -> str:
     """Say in a sentence what has gone wrong.
 
     Args:
@@ -89,6 +99,7 @@ def describe_error(error: Exception, logger: logging.Logger) -> str:
             or any other, whose own text may hold anything and is not repeated.
         logger: Where the call stack of an exception of the latter kind goes, for
             debugging.
+        plugin: What the user runs.
     """
     if isinstance(error, SingerSDKError):
         return str(error)
@@ -103,8 +114,9 @@ def describe_error(error: Exception, logger: logging.Logger) -> str:
     stack = " > ".join(f"{frame.name}:{frame.lineno}" for frame in frames)
     logger.debug("%s by way of %s", type(error).__name__, stack)
     return (
-        f"an unexpected {type(error).__name__}, which is a fault of tap-instantly; "
-        "set TAP_INSTANTLY_LOGLEVEL=debug to see where, and report it"
+        f"an unexpected {type(error).__name__}, which is a fault of {plugin}; "
+        f"set {plugin.replace('-', '_').upper()}_LOGLEVEL=debug to see where, "
+        "and report it"
     )
 
 
@@ -216,16 +228,16 @@ def api_error(
         what = DESCRIPTIONS.get(status, UNKNOWN)
     msg = f"HTTP {status} from {path}: {what}"
     is_client_error = status // 100 == HTTPStatus.BAD_REQUEST // 100
-    if is_client_error and (own := _own_message(content, redact)):
-        msg += f"; Instantly says: {own}"
+    own_message = _own_message(content, redact) if is_client_error else ""
     if is_transient:
-        return RetriableAPIError(msg, response)
+        says = f"; Instantly says: {own_message}" if own_message else ""
+        return RetriableAPIError(msg + says, response)
     kind = ERRORS.get(status, RefusedError)
     if is_scope:
         kind = NotAllowedError
     elif status == HTTPStatus.NOT_FOUND and _is_about_an_entity(content):
         kind = NotFoundError
-    return kind(msg, status)
+    return kind(msg, status, own_message)
 
 
 def truncate(value: object) -> str:
@@ -264,7 +276,8 @@ def _describe_forbidden(required_scope: str, *, is_scope: bool) -> str:
     if is_scope:
         return (
             "the key lacks a scope, or the plan this feature; "
-            f"give it `{required_scope}` or `all:read` in Instantly's settings"
+            f"give it `{required_scope}` or "
+            f"`all:{required_scope.rpartition(':')[2]}` in Instantly's settings"
         )
     return (
         "Instantly's edge refused the request before it came to the API; "

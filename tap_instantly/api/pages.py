@@ -78,9 +78,10 @@ class Request:
     Attributes:
         path: The endpoint, from `api_url` on; `{name}` stands for a path parameter.
         required_scope: What the key must be allowed for it.
-        http_method: GET, or POST where Instantly takes the parameters in a body.
+        http_method: GET, or POST where Instantly takes the parameters in a body; to
+            write, POST, PATCH or DELETE.
         path_params: The path parameters, ready for a URL.
-        params: The query of a GET, the JSON body of a POST.
+        params: The query of a GET, the JSON body of any other.
         data_selector: Where the records are in the response.
         secret_fields: Fields that are dropped at once, because they hold secrets.
     """

@@ -8,9 +8,11 @@ import time
 import typing as t
 from datetime import timezone
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 
 import requests
 from singer_sdk.exceptions import RetriableAPIError
+from urllib3.exceptions import NewConnectionError
 
 from tap_instantly.api.errors import MalformedPageError
 
@@ -24,6 +26,9 @@ RETRIABLE = (
     requests.exceptions.ContentDecodingError,
     requests.exceptions.Timeout,
 )
+
+UNSENT = (RetriableAPIError, requests.exceptions.ConnectionError)
+"""What is raised, among others, if a write has not arrived; see `is_unsent`."""
 
 MAX_TOTAL_WAIT = 300.0
 """Seconds of waiting after which a request fails: five quotas of a minute."""
@@ -72,6 +77,21 @@ def backoff_delays(patience: float = math.inf) -> Generator[float, Exception, No
 def is_permanent(error: Exception) -> bool:
     """Tell whether no further attempt can help: a certificate stays as it is."""
     return "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
+def is_unsent(error: Exception) -> bool:
+    """Tell whether a request has certainly not been carried out.
+
+    Either no connection came about, or Instantly refused it because of its limits.
+    """
+    if isinstance(error, RetriableAPIError):
+        response = error.response
+        status = response.status_code if response is not None else None
+        return status == HTTPStatus.TOO_MANY_REQUESTS
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return is_permanent(error) or isinstance(reason, NewConnectionError)
 
 
 def is_unreachable(error: Exception) -> bool:

@@ -1,0 +1,1 @@
+"""target-instantly: what the warehouse decides, written to Instantly."""

@@ -1,0 +1,216 @@
+"""What can be written: the entities, their natural keys and their fields."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from tap_instantly.api.pages import ARRAY, OBJECT, PAGED
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_instantly.api.pages import RecordSelector
+
+DELETION_MARKER = "_sdc_deleted_at"
+
+BOOLEANS = {"true": True, "false": False}
+"""How a source that knows nothing but text, such as CSV, writes a boolean."""
+
+
+def _as_it_is(value: t.Any) -> t.Any:  # noqa: ANN401 (JSON holds anything)
+    return value
+
+
+def trim(value: t.Any) -> t.Any:  # noqa: ANN401 (JSON holds anything)
+    """Return a text without the blanks around it, any other value as it is."""
+    return value.strip() if isinstance(value, str) else value
+
+
+def fold(value: t.Any) -> t.Any:  # noqa: ANN401 (JSON holds anything)
+    """Return a text in lower case and without blanks around it."""
+    return value.strip().casefold() if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field that can be written.
+
+    Attributes:
+        name: Its name, in a record and in the API alike.
+        kind: The type of its values in Python.
+        is_nullable: Whether null is a value of it.
+        choices: The values it takes; any if there are none.
+        is_required: Whether a new row must have it.
+        normalize: Returns what two values have in common that are the same to the API.
+        costs_credits: Whether `true` makes Instantly spend credits.
+    """
+
+    name: str
+    kind: type = str
+    is_nullable: bool = False
+    choices: tuple[str, ...] = ()
+    is_required: bool = False
+    normalize: Callable[[t.Any], t.Any] = _as_it_is
+    costs_credits: bool = False
+
+    def convert(self, value: t.Any) -> t.Any:  # noqa: ANN401 (JSON holds anything)
+        """Return a value as the API takes it, if it is one in another spelling."""
+        if self.kind is bool and isinstance(value, str):
+            return BOOLEANS.get(value.lower(), value)
+        return value
+
+    def objection(self, value: object) -> str:
+        """Say what is wrong with a value, without repeating it; "" if nothing is."""
+        if value is None:
+            return "" if self.is_nullable else f"`{self.name}` cannot be null"
+        if not isinstance(value, self.kind):
+            return f"`{self.name}` must be {KINDS[self.kind]}"
+        if self.choices and value not in self.choices:
+            choices = ", ".join(self.choices[:-1])
+            return f"`{self.name}` must be {choices} or {self.choices[-1]}"
+        if self.is_required and isinstance(value, str) and not value.strip():
+            return f"`{self.name}` cannot be blank"
+        return ""
+
+
+KINDS: dict[type, str] = {str: "text", bool: "true or false", list: "a list"}
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """Endpoints that create and delete many rows at once.
+
+    Attributes:
+        create: The path that creates.
+        values: The field of its body that lists the natural keys.
+        delete: The path that deletes.
+        ids: The field of its body that lists the ids.
+        size: The most rows that a request names.
+    """
+
+    create: str
+    values: str
+    delete: str
+    ids: str
+    size: int = 1000
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A kind of rows that can be written.
+
+    Attributes:
+        stream: The name of its stream.
+        path: The path that lists and creates; a row is below it, by its id.
+        scope: What the scopes for it begin with.
+        fields: What can be written, the natural key first.
+        read_only: What our own streams have and nobody can write.
+        noun: One of them, in words.
+        watched: A number that leads point to, and that a write may change.
+        reassigned_by: The field of a deletion that says where the leads of a row go.
+        bulk: How many are written at once; None if each is written alone.
+        list_selector: Where the rows are in a page of the list.
+        answer_selector: Where the row is in what answers a write.
+    """
+
+    stream: str
+    path: str
+    scope: str
+    noun: str
+    fields: tuple[Field, ...]
+    read_only: frozenset[str]
+    watched: str = ""
+    reassigned_by: str = ""
+    bulk: Bulk | None = None
+    list_selector: RecordSelector = PAGED
+    answer_selector: RecordSelector = OBJECT
+
+    @property
+    def key(self) -> Field:
+        """The natural key."""
+        return self.fields[0]
+
+    def key_of(self, row: t.Mapping[str, t.Any]) -> str | None:
+        """Return the natural key of a row, normalized; None if it has none."""
+        value = self.key.normalize(row.get(self.key.name))
+        return value if isinstance(value, str) and value.strip() else None
+
+    @property
+    def is_renamable(self) -> bool:
+        """Whether the natural key of a row can be changed."""
+        return self.bulk is None
+
+
+COMMON = frozenset({"id", "timestamp_created", "organization_id", "additional_fields"})
+"""What the rows of most entities have, and nobody can write."""
+
+LEAD_LABELS = Entity(
+    stream="lead_labels",
+    path="/lead-labels",
+    scope="lead-labels",
+    noun="label",
+    fields=(
+        Field("label", is_required=True),
+        Field(
+            "interest_status_label",
+            choices=("positive", "negative", "neutral"),
+            is_required=True,
+        ),
+        Field("description", is_nullable=True),
+        Field("use_with_ai", bool, is_nullable=True),
+    ),
+    read_only=COMMON | {"interest_status", "created_by", "access_grants"},
+    watched="interest_status",
+    reassigned_by="reassigned_status",
+)
+"""https://developer.instantly.ai/api-reference/leadlabel/create-lead-label"""
+
+LEAD_LISTS = Entity(
+    stream="lead_lists",
+    path="/lead-lists",
+    scope="lead_lists",
+    noun="list",
+    fields=(
+        Field("name", is_required=True),
+        Field("has_enrichment_task", bool, is_nullable=True, costs_credits=True),
+        Field("owned_by", is_nullable=True, normalize=fold),
+    ),
+    read_only=COMMON,
+)
+"""https://developer.instantly.ai/api-reference/leadlist/create-lead-list"""
+
+CUSTOM_TAGS = Entity(
+    stream="custom_tags",
+    path="/custom-tags",
+    scope="custom_tags",
+    noun="tag",
+    fields=(
+        Field("label", is_required=True, normalize=trim),
+        Field("description", is_nullable=True),
+    ),
+    read_only=COMMON | {"timestamp_updated"},
+)
+"""https://developer.instantly.ai/api-reference/customtag/create-custom-tag"""
+
+BLOCK_LIST_ENTRIES = Entity(
+    stream="block_list_entries",
+    path="/block-lists-entries",
+    scope="block_list_entries",
+    noun="entry",
+    fields=(Field("bl_value", is_required=True, normalize=fold),),
+    read_only=COMMON | {"is_domain"},
+    bulk=Bulk(
+        create="/block-lists-entries/bulk-create",
+        values="bl_values",
+        delete="/block-lists-entries/bulk-delete",
+        ids="ids",
+    ),
+)
+"""https://developer.instantly.ai/api-reference/blocklistentry"""
+
+ENTITIES = (LEAD_LABELS, LEAD_LISTS, CUSTOM_TAGS, BLOCK_LIST_ENTRIES)
+"""In the order in which they are written."""
+
+BULK_CREATED = PAGED
+BULK_DELETED = ARRAY

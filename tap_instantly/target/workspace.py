@@ -1,0 +1,193 @@
+"""The workspace: what it holds of an entity, and the requests that change it."""
+
+from __future__ import annotations
+
+import typing as t
+from urllib.parse import quote
+
+from singer_sdk.exceptions import FatalAPIError
+
+from tap_instantly.api.errors import NotFoundError, describe_attempt
+from tap_instantly.api.pages import OBJECT, Request
+from tap_instantly.incremental import parse_timestamp
+from tap_instantly.reading.keyed_page import KeyedPage
+from tap_instantly.reading.paginators import CursorPaginator
+from tap_instantly.target.staging import Row
+
+if t.TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from backoff.types import Details
+    from singer_sdk.helpers.types import Record
+
+    from tap_instantly.api.client import Client
+    from tap_instantly.api.pages import Page
+    from tap_instantly.target.entities import Entity
+
+
+class Workspace:
+    """A workspace of Instantly, as far as one entity goes.
+
+    Attributes:
+        requests: How many requests were sent.
+    """
+
+    def __init__(self, client: Client, entity: Entity, logger: logging.Logger) -> None:
+        """Take the client that sends the requests."""
+        self.requests = 0
+        self._client, self._entity, self._logger = client, entity, logger
+
+    def rows(self) -> Iterator[list[Row]]:
+        """Generate all rows, page by page.
+
+        Raises:
+            SyncError: If they cannot be read to the end.
+        """
+        paginator = CursorPaginator(self._fetch_page)
+        while page := paginator.read_page():
+            yield [self.row(record) for record in page.rows]
+            if paginator.unreachable is not None:
+                msg = (
+                    "so many rows share one millisecond that the list cannot be read "
+                    "as a whole; report it"
+                )
+                raise FatalAPIError(msg)
+
+    def find(self, identity: str) -> Row | None:
+        """Return the row with an id, or None if there is none.
+
+        Raises:
+            SyncError: If it cannot be read.
+        """
+        try:
+            page = self._fetch(self._request("GET", self._row_path(), identity))
+        except NotFoundError:
+            return None
+        return self.row(page.rows[0])
+
+    def row(self, record: Record) -> Row:
+        """Return what matters of a row.
+
+        Raises:
+            FatalAPIError: If it has no id.
+        """
+        entity = self._entity
+        identity = record.get("id")
+        if not isinstance(identity, str) or not identity:
+            msg = "a row has no `id`, so that it cannot be told from others; report it"
+            raise FatalAPIError(msg)
+        names = [*(each.name for each in entity.fields), entity.watched]
+        values = {name: record[name] for name in names if name in record}
+        if entity.bulk:  # the key says all, and there may be a million
+            values = {entity.key.name: record.get(entity.key.name)}
+        return Row(identity, entity.key_of(record), values)
+
+    def create(self, values: dict[str, t.Any]) -> Record:
+        """Create a row, and return it as Instantly answers."""
+        return self._write("POST", self._entity.path, params=values)
+
+    def update(self, identity: str, values: dict[str, t.Any]) -> Record:
+        """Change some fields of a row, and return it as Instantly answers."""
+        return self._write("PATCH", self._row_path(), identity, values)
+
+    def delete(self, identity: str, reassigned_status: int | None) -> Record:
+        """Delete a row, and return it as Instantly answers.
+
+        Args:
+            identity: Its id.
+            reassigned_status: Where leads go that point to it, if any can.
+        """
+        field = self._entity.reassigned_by
+        params = {field: reassigned_status} if field else {}
+        return self._write("DELETE", self._row_path(), identity, params)
+
+    def create_many(self, keys: list[str]) -> Record:
+        """Create rows by their natural keys, and return what Instantly answers."""
+        bulk = self._entity.bulk
+        assert bulk is not None  # noqa: S101 (for the type checker)
+        return self._write("POST", bulk.create, params={bulk.values: keys})
+
+    def delete_many(self, ids: list[str]) -> None:
+        """Delete rows by their ids."""
+        bulk = self._entity.bulk
+        assert bulk is not None  # noqa: S101 (for the type checker)
+        self._write("POST", bulk.delete, params={bulk.ids: ids}, scope="delete")
+
+    def _write(
+        self,
+        method: str,
+        path: str,
+        identity: str = "",
+        params: dict[str, t.Any] | None = None,
+        *,
+        scope: str = "",
+    ) -> Record:
+        request = self._request(method, path, identity, params or {}, scope=scope)
+        self.requests += 1
+        return self._client.write(request, on_retry=self._on_retry)[0]
+
+    def _fetch(self, request: Request) -> Page:
+        self.requests += 1
+        return self._client.fetch(request, on_retry=self._on_retry)
+
+    def _fetch_page(self, cursor: str | None) -> KeyedPage:
+        entity = self._entity
+        page = self._fetch(
+            Request(
+                entity.path,
+                f"{entity.scope}:read",
+                params=CursorPaginator.page_params(cursor),
+                data_selector=entity.list_selector,
+            )
+        )
+        return KeyedPage(
+            page.rows,
+            [(self.row(record).id,) for record in page.rows],
+            [_created(record) for record in page.rows],
+            page.cursor,
+            page.size,
+            page.content_hash,
+        )
+
+    def _row_path(self) -> str:
+        return f"{self._entity.path}/{{id}}"
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        identity: str = "",
+        params: dict[str, t.Any] | None = None,
+        *,
+        scope: str = "",
+    ) -> Request:
+        return Request(
+            path,
+            f"{self._entity.scope}:{scope or SCOPES[method]}",
+            method,
+            {"id": quote(identity, safe="")},
+            params or {},
+            OBJECT,
+        )
+
+    def _on_retry(self, details: Details) -> None:
+        self.requests += 1
+        self._logger.warning(
+            "%s: %s; try %d follows in %.1f s",
+            self._entity.stream,
+            describe_attempt(details["exception"]),
+            details["tries"] + 1,
+            details["wait"],
+        )
+
+
+SCOPES = {"GET": "read", "POST": "create", "PATCH": "update", "DELETE": "delete"}
+
+
+def _created(record: Record) -> datetime | None:
+    try:
+        return parse_timestamp(record["timestamp_created"])
+    except (KeyError, TypeError, ValueError):
+        return None

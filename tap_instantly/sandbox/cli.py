@@ -227,7 +227,8 @@ def run(
     """Run COMMAND against a sandbox and exit as it does.
 
     COMMAND finds the sandbox through TAP_INSTANTLY_API_URL and
-    TAP_INSTANTLY_API_KEY. MELTANO_ENVIRONMENT becomes `sandbox` unless it is
+    TAP_INSTANTLY_API_KEY, a target through TARGET_INSTANTLY_API_URL and
+    TARGET_INSTANTLY_API_KEY. MELTANO_ENVIRONMENT becomes `sandbox` unless it is
     set, which keeps state and tables apart from those of real data.
     """
     if unless_key:
@@ -237,7 +238,8 @@ def run(
         click.echo(f"Using the sandbox, as {KEY} is not set.", err=True)
     sandbox = _started(**options)
     environment = {"MELTANO_ENVIRONMENT": "sandbox", **os.environ}
-    environment |= {URL: sandbox.url, KEY: sandbox.key}
+    for name, value in ((URL, sandbox.url), (KEY, sandbox.key)):
+        environment |= {name: value, name.replace("TAP", "TARGET"): value}
     try:
         code = _execute(command, environment)
     finally:

@@ -116,6 +116,7 @@ class TestCommand:
             "end": "null",
             "encoding": "symbols",
             "timestamps": "mixed",
+            "unknown_id": "empty",
             "short_pages": 3,
             "latency": 0.5,
             "requests_per_second": 8,

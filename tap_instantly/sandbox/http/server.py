@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         End,
         Order,
         Timestamps,
+        UnknownId,
     )
 
 PREFIX = "/api/v2"
@@ -84,6 +85,7 @@ class Options(TypedDict, total=False):
     end: End | None
     encoding: Encoding | None
     timestamps: Timestamps | None
+    unknown_id: UnknownId | None
     short_pages: int | None
     ends_inclusive: bool
     bounds_inclusive: bool

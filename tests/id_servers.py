@@ -286,6 +286,16 @@ class FarProbes(Keyset):
         return self.page(len(self.ids) - 50) if is_far else super().answer(cursor)
 
 
+class ReversedProbes(Keyset):
+    """Turns the page after a cursor that no row has, but for that of a trial."""
+
+    def answer(self, cursor: str | None) -> KeyedPage:
+        """Return the page after a cursor."""
+        page = super().answer(cursor)
+        is_turned = cursor and self.is_made_up()
+        return page._replace(rows=page.rows[::-1]) if is_turned else page
+
+
 class Stale(Keyset):
     """Answers made-up cursors from an index of leads that are deleted."""
 
@@ -313,4 +323,10 @@ OTHERS: list[type[Keyset]] = [
     UnorderedLate,
     Opaque,
 ]
-LYING: list[type[Keyset]] = [Skipping, EmptyProbes, RefusedProbes, FarProbes]
+LYING: list[type[Keyset]] = [
+    Skipping,
+    EmptyProbes,
+    RefusedProbes,
+    FarProbes,
+    ReversedProbes,
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
+import os
 import tracemalloc
 import typing as t
 
@@ -37,6 +38,8 @@ from tests.id_servers import (
 
 if t.TYPE_CHECKING:
     import random
+
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
 NOW_MS = int(NOW.timestamp() * 1000)
 BUDGET_REQUESTS = 100
@@ -332,7 +335,7 @@ def _recent_id(rng: random.Random) -> str:
 
 
 @pytest.mark.parametrize("server", [Keyset, Inclusive, ShortPages])
-@settings(deadline=None)
+@settings(deadline=None, max_examples=10_000 if NIGHTLY else 300)
 @given(
     number=st.integers(0, 900),
     kind=st.sampled_from(KINDS),
@@ -360,7 +363,7 @@ def test_rows_come_and_go(  # noqa: PLR0913, PLR0917 - each is one property
     assert {*ids} - instance.deleted <= {*found}
     assert len(found) == len({*found}) or warnings
     if size > 1 and len(changes) < 40:  # else nearly all that is read goes meanwhile
-        assert not warnings
+        assert not [each for each in warnings if "contradict" in each]
 
 
 def test_a_row_that_comes_late() -> None:

@@ -31,7 +31,7 @@ from tap_instantly.reading.keyed_page import CursorLoopError, KeyedPage
 from tap_instantly.reading.paginators import LoopDetector
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     Kind: t.TypeAlias = t.Literal["page", "trial", "probe", "check"]
 
@@ -167,7 +167,7 @@ class IdRangePlanner:
             or (following is not None and ids == [own.last])
             or (own.retries > 0 and not any(is_new) and following is None)
         )
-        self._raise_if_loop(own, page, ids, is_new)
+        own.stale_pages = 0 if any(is_new) or not ids else own.stale_pages + 1
         if following is not None:
             is_new = [
                 new and i < following.first for i, new in zip(ids, is_new, strict=True)
@@ -188,6 +188,7 @@ class IdRangePlanner:
             self._ask("check", id_before(following.first), own)
         else:
             own.cursor, own.retries = page.cursor, 0
+            self._raise_if_loop(own, compress(ids, is_new))
             self._go_on(own)
         return is_new
 
@@ -201,14 +202,11 @@ class IdRangePlanner:
             known.add(i)
         return is_new
 
-    def _raise_if_loop(
-        self, own: IdRange, page: KeyedPage, ids: list[str], is_new: list[bool]
-    ) -> None:
+    def _raise_if_loop(self, own: IdRange, new_ids: Iterable[str]) -> None:
         if self._loop_detector is not None:
-            self._loop_detector.observe(page.cursor, compress(ids, is_new))
-        own.stale_pages = 0 if any(is_new) or not ids else own.stale_pages + 1
+            self._loop_detector.observe(own.cursor, new_ids)
         if own.stale_pages > MAX_STALE_PAGES:
-            raise CursorLoopError(page.cursor)
+            raise CursorLoopError(own.cursor)
 
     def _go_on(self, own: IdRange) -> None:
         """Ask for the next page, and find out whether a made-up cursor brings it."""

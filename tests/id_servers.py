@@ -1,95 +1,19 @@
-"""Lists of ids, and servers that page through them in memory, each in its own way."""
+"""Servers that page through a list of ids in memory, each in its own way."""
 
 from __future__ import annotations
 
 import bisect
-import random
 import typing as t
-import uuid
-from datetime import datetime, timedelta, timezone
 
-from tap_instantly.api.errors import NotFoundError
+from tap_instantly.api.errors import NotFoundError, RefusedError
+from tap_instantly.reading.id_range import WIDTH
+from tap_instantly.reading.id_range_planner import IdRangePlanner
 from tap_instantly.reading.keyed_page import KeyedPage
+from tests.id_lists import NOW, seeded
 
 if t.TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Iterable
-
-SINCE = datetime(2025, 10, 15, tzinfo=timezone.utc)
-NOW = datetime(2026, 11, 1, tzinfo=timezone.utc)
-MINUTE = timedelta(minutes=1)
-
-
-def seeded(seed: object) -> random.Random:
-    """Return random numbers that are the same in every run."""
-    return random.Random(str(seed))  # noqa: S311 (no secret)
-
-
-def random_id(rng: random.Random) -> str:
-    """Return an id as leads had them before ids told the time."""
-    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
-
-
-def timed_id(rng: random.Random, created: datetime) -> str:
-    """Return an id that begins with the milliseconds of its creation."""
-    time = int(created.timestamp() * 1000) << 80
-    bits = time | 7 << 76 | rng.getrandbits(12) << 64 | 2 << 62 | rng.getrandbits(62)
-    return str(uuid.UUID(int=bits))
-
-
-def any_time(rng: random.Random) -> datetime:
-    """Return a time since ids tell it."""
-    return SINCE + (NOW - SINCE) * rng.random()
-
-
-def make_imports(rng: random.Random, number: int, count: int) -> list[str]:
-    """Return ids of imports, each of about 10,000 rows a minute."""
-    begins = [any_time(rng) for _ in range(count)]
-    weights = [rng.uniform(0.3, 1.7) for _ in range(count)]
-    chosen = rng.choices(range(count), weights, k=number)
-    return [
-        timed_id(rng, begins[k] + MINUTE * (n / count / 10_000))
-        for n, k in enumerate(chosen)
-    ]
-
-
-def make_ids(kind: str, number: int, seed: int = 1) -> list[str]:
-    """Return the ids of a workspace, ascending."""
-    rng = seeded(f"{kind} {number} {seed}")
-    half = number // 2
-    older = [random_id(rng) for _ in range(half)]
-    makers: dict[str, Callable[[], list[str]]] = {
-        "random": lambda: [random_id(rng) for _ in range(number)],
-        "even": lambda: [timed_id(rng, any_time(rng)) for _ in range(number)],
-        "growing": lambda: [
-            timed_id(rng, SINCE + (NOW - SINCE) * rng.random() ** 0.33)
-            for _ in range(number)
-        ],
-        "recent": lambda: [
-            timed_id(rng, NOW - timedelta(days=20) * rng.random())
-            for _ in range(number)
-        ],
-        "one import": lambda: make_imports(rng, number, 1),
-        "imports": lambda: make_imports(rng, number, 20),
-        "random and even": lambda: (
-            older + [timed_id(rng, any_time(rng)) for _ in range(number - half)]
-        ),
-        "random and imports": lambda: older + make_imports(rng, number - half, 5),
-    }
-    ids = sorted({*makers[kind]()})
-    assert len(ids) == number
-    return ids
-
-
-KINDS = [
-    "random",
-    "even",
-    "growing",
-    "recent",
-    "one import",
-    "imports",
-    "random and even",
-    "random and imports",
-]
 
 
 def make_page(ids: Iterable[str], cursor: str | None) -> KeyedPage:
@@ -330,3 +254,48 @@ LYING: list[type[Keyset]] = [
     FarProbes,
     ReversedProbes,
 ]
+
+
+def plan(warnings: list[str] | None = None) -> IdRangePlanner:
+    """Return a planner whose warnings are collected."""
+    now_ms = round(NOW.timestamp() * 1000)
+    return IdRangePlanner("id", now_ms, ([] if warnings is None else warnings).append)
+
+
+def ask(server: Keyset, cursor: str | None) -> KeyedPage | Exception:
+    """Return how a server answers a cursor."""
+    try:
+        return server.fetch_page(cursor)
+    except RefusedError as error:
+        return error
+
+
+def read(
+    server: Keyset,
+    warnings: list[str] | None = None,
+    rng: random.Random | None = None,
+) -> list[str]:
+    """Return the ids of a list as they come.
+
+    Args:
+        server: Has the list.
+        warnings: Collects what the planner warns of.
+        rng: Chooses in which order the requests under way are answered.
+    """
+    planner = plan(warnings)
+    found: list[str] = []
+    answers: list[KeyedPage | Exception | None] = []
+    while planner.requests:
+        answers += [None] * (len(planner.requests) - len(answers))
+        assert len(answers) <= WIDTH
+        waiting = [k for k, answer in enumerate(answers) if answer is None]
+        if rng is not None:
+            rng.shuffle(waiting)
+        for k in waiting:
+            answers[k] = ask(server, planner.requests[k].cursor)
+            if answers[0] is not None:
+                break
+        answer = answers.pop(0)
+        assert answer is not None
+        found += [str(row["id"]).lower() for row in planner.take(answer).rows]
+    return found

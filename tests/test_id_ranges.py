@@ -4,90 +4,33 @@ from __future__ import annotations
 
 import bisect
 import math
-import os
 import tracemalloc
-import typing as t
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_instantly.api.errors import NotFoundError, RefusedError
-from tap_instantly.reading import id_range, id_range_planner
-from tap_instantly.reading.id_range_planner import IdRangePlanner
+from tap_instantly.api.errors import NotFoundError
 from tap_instantly.reading.ids import END, id_at, id_before, place_of
 from tap_instantly.reading.keyed_page import CursorLoopError, KeyedPage
+from tests.id_lists import KINDS, make_ids, seeded
 from tests.id_servers import (
     COMPARING,
-    KINDS,
     LYING,
-    NOW,
     OTHERS,
     Inclusive,
     Keyset,
     Lookup,
     LookupEmpty,
     LookupFirst,
-    ShortPages,
     Stale,
-    make_ids,
-    random_id,
-    seeded,
-    timed_id,
+    ask,
+    plan,
+    read,
 )
 
-if t.TYPE_CHECKING:
-    import random
-
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-
-NOW_MS = int(NOW.timestamp() * 1000)
 BUDGET_REQUESTS = 100
 """Requests a second that Instantly allows."""
-
-
-def plan(warnings: list[str] | None = None) -> IdRangePlanner:
-    """Return a planner whose warnings are collected."""
-    return IdRangePlanner("id", NOW_MS, ([] if warnings is None else warnings).append)
-
-
-def ask(server: Keyset, cursor: str | None) -> KeyedPage | Exception:
-    """Return how a server answers a cursor."""
-    try:
-        return server.fetch_page(cursor)
-    except RefusedError as error:
-        return error
-
-
-def read(
-    server: Keyset,
-    warnings: list[str] | None = None,
-    rng: random.Random | None = None,
-) -> list[str]:
-    """Return the ids of a list as they come.
-
-    Args:
-        server: Has the list.
-        warnings: Collects what the planner warns of.
-        rng: Chooses in which order the requests under way are answered.
-    """
-    planner = plan(warnings)
-    found: list[str] = []
-    answers: list[KeyedPage | Exception | None] = []
-    while planner.requests:
-        answers += [None] * (len(planner.requests) - len(answers))
-        assert len(answers) <= id_range.WIDTH
-        waiting = [k for k, answer in enumerate(answers) if answer is None]
-        if rng is not None:
-            rng.shuffle(waiting)
-        for k in waiting:
-            answers[k] = ask(server, planner.requests[k].cursor)
-            if answers[0] is not None:
-                break
-        answer = answers.pop(0)
-        assert answer is not None
-        found += [str(row["id"]).lower() for row in planner.take(answer).rows]
-    return found
 
 
 def seconds_of(server: Keyset) -> float:
@@ -285,85 +228,6 @@ def test_places(place: int, version: str) -> None:
     assert before is not None
     assert before < given_id
     assert place_of(before) == place - 1
-
-
-CHANGES = st.lists(
-    st.tuples(
-        st.sampled_from(["edge", "page", "pages", "random", "new", "new random"]),
-        st.integers(0, 10_000),
-        st.integers(1, 300),
-    ),
-    max_size=60,
-)
-
-
-class Changing:
-    """Lets rows come and go between any two requests, mostly where ranges meet."""
-
-    def __init__(
-        self, server: Keyset, changes: t.Iterable[tuple[str, int, int]], seed: int
-    ) -> None:
-        """Change nothing yet."""
-        self._server, self._changes = server, iter(changes)
-        self._rng = seeded(seed)
-
-    def change(self) -> None:
-        """Make the next change, or none."""
-        change = next(self._changes, None)
-        if change is None or self._rng.random() < 0.3:
-            return
-        kind, place, number = change
-        server, rng = self._server, self._rng
-        cursors = [each for each in server.cursors if each]
-        if kind.startswith("new"):
-            make = random_id if kind == "new random" else _recent_id
-            new = {make(rng) for _ in range(number // 20 + 1)}
-            for each in cursors[-3:]:
-                new.add(id_at(place_of(each) + 1 + rng.getrandbits(40), each[14]))
-            server.ids = sorted({*server.ids, *new} - server.deleted)
-        elif kind == "random":
-            server.delete(rng.sample(server.ids, min(number, len(server.ids))))
-        else:
-            cursor = cursors[place % len(cursors)] if cursors else ""
-            start = bisect.bisect_right(server.ids, cursor)
-            size = {"edge": 1, "page": 11}.get(kind, 30 + number)
-            server.delete(server.ids[start : start + size])
-
-
-def _recent_id(rng: random.Random) -> str:
-    return timed_id(rng, NOW - (NOW - NOW.replace(year=2025)) * rng.random() / 3)
-
-
-@pytest.mark.parametrize("server", [Keyset, Inclusive, ShortPages])
-@settings(deadline=None, max_examples=10_000 if NIGHTLY else 300)
-@given(
-    number=st.integers(0, 900),
-    kind=st.sampled_from(KINDS),
-    changes=CHANGES,
-    size=st.sampled_from([1, 3, 10]),
-    seed=st.integers(0, 99),
-)
-def test_rows_come_and_go(  # noqa: PLR0913, PLR0917 - each is one property
-    server: type[Keyset],
-    number: int,
-    kind: str,
-    changes: list[tuple[str, int, int]],
-    size: int,
-    seed: int,
-) -> None:
-    """Every row that stays comes once."""
-    ids, warnings = make_ids(kind, number, seed), list[str]()
-    size += 2 if server is Inclusive else 0
-    instance = server(ids, size)
-    instance.on_answer = Changing(instance, changes, seed).change
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(id_range_planner, "SEQUENTIAL_ROWS", 5 * size)
-        patch.setattr(id_range, "MIN_PAGES", 1)
-        found = read(instance, warnings, seeded(seed))
-    assert {*ids} - instance.deleted <= {*found}
-    assert len(found) == len({*found}) or warnings
-    if size > 1 and len(changes) < 40:  # else nearly all that is read goes meanwhile
-        assert not [each for each in warnings if "contradict" in each]
 
 
 def test_a_row_that_comes_late() -> None:

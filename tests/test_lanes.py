@@ -15,7 +15,8 @@ from tap_instantly.reading.id_range import WIDTH
 from tap_instantly.reading.source import StreamSource
 from tap_instantly.tap import TapInstantly
 from tests.conftest import catalog_of
-from tests.id_servers import Inclusive, Keyset, Lookup, LookupEmpty, Unordered, make_ids
+from tests.id_lists import make_ids
+from tests.id_servers import Inclusive, Keyset, Lookup, LookupEmpty, Unordered
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

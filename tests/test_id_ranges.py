@@ -164,7 +164,7 @@ def test_a_few_equal_pages() -> None:
         return answer(cursor)
 
     server.answer = repeat  # type: ignore[method-assign] # on purpose
-    assert read(server) == ids
+    assert sorted(read(server)) == ids
 
 
 def test_the_first_page_is_refused() -> None:
@@ -178,7 +178,7 @@ def test_ids_that_are_no_uuids() -> None:
     """The list is read page by page."""
     ids = [f"lead-{k:06}" for k in range(1_234)]
     server = Keyset(ids)
-    assert read(server) == ids
+    assert sorted(read(server)) == ids
     assert len(server.cursors) == 14
 
 

@@ -14,10 +14,12 @@ from tap_instantly.reading.keyed_page import PAGE_SIZE
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
+Kind: t.TypeAlias = t.Literal["page", "trial", "probe", "check"]
+
 WIDTH = MERGE_WIDTH
 """Requests in flight at most, whose answers are all merged into one order."""
 
-MIN_PAGES = 5
+MIN_PAGES = 3
 """Pages that are not worth dividing."""
 
 MAX_PAGES, ASSUMED_PAGES = 20_000, 100
@@ -105,7 +107,7 @@ class IdRange:
     def cuts(self, parts: int) -> list[int]:
         """Return the places that divide what is left of it, as far as it is known.
 
-        An import, nobody knows where it ends, so it is cut some pages ahead. Any other
+        Nobody knows where an import ends, so it is cut some pages ahead. Any other
         range is cut evenly; in two, no further ahead than it has read.
         """
         if parts != 2 and not self.is_import:  # noqa: PLR2004 (in two)
@@ -119,18 +121,22 @@ class IdRange:
         ]
 
 
-class Probe(t.NamedTuple):
-    """A made-up id at which a range may begin.
+class PageRequest(t.NamedTuple):
+    """A page to ask for.
 
     Attributes:
-        cursor: The id.
-        range: The range that it divides.
-        limit: The place up to which it divides it.
+        kind: "page" goes on; "trial" finds out whether the server takes an id that no
+            row has, "probe" begins a range at one, and "check" asks for the beginning
+            of the next range again.
+        cursor: What to ask with.
+        range: What it goes on with, or is to divide.
+        limit: The place up to which a probe divides it.
     """
 
-    cursor: str
+    kind: Kind
+    cursor: str | None
     range: IdRange
-    limit: int
+    limit: int = END
 
 
 class RangeDivider:
@@ -146,7 +152,7 @@ class RangeDivider:
         self._timed = TIMED_SINCE, now
         self.has_divided = False
 
-    def divide(self, unread: list[IdRange], number: int) -> Iterator[Probe]:
+    def divide(self, unread: list[IdRange], number: int) -> Iterator[PageRequest]:
         """Yield probes for the ranges that seem longest.
 
         Args:
@@ -186,11 +192,13 @@ class RangeDivider:
                 parts[longest] += 1
         return parts
 
-    def _probe(self, own: IdRange, cuts: list[int], limit: int) -> Iterator[Probe]:
+    def _probe(
+        self, own: IdRange, cuts: list[int], limit: int
+    ) -> Iterator[PageRequest]:
         if not cuts:
             return
         own.pending_probes, own.limit = len(cuts), cuts[0]
         begin, end = self._timed
         for cut, following in pairwise([*cuts, limit]):
             version = "7" if begin <= cut < end else "4"
-            yield Probe(id_at(cut, version), own, following)
+            yield PageRequest("probe", id_at(cut, version), own, following)

@@ -25,15 +25,15 @@ from itertools import compress
 
 from singer_sdk.exceptions import RetriableAPIError
 
-from tap_instantly.reading.id_range import WIDTH, IdRange, RangeDivider
-from tap_instantly.reading.ids import END, id_before, place_of
+from tap_instantly.reading.id_range import WIDTH, IdRange, PageRequest, RangeDivider
+from tap_instantly.reading.ids import id_before, place_of
 from tap_instantly.reading.keyed_page import CursorLoopError, KeyedPage
 from tap_instantly.reading.paginators import LoopDetector
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    Kind: t.TypeAlias = t.Literal["page", "trial", "probe", "check"]
+    from tap_instantly.reading.id_range import Kind
 
 SEQUENTIAL_ROWS = 500
 """Rows up to which a list is read page by page, without any extra request."""
@@ -50,26 +50,14 @@ MAX_STALE_PAGES = 10
 MAX_RETRIES = 3
 """How often in a row a page or a boundary is asked for in another way."""
 
-MIN_IN_FLIGHT = 11
-"""Requests in flight below which ranges are divided again: 100 a second at 0.1 s."""
+IN_FLIGHT, MIN_IN_FLIGHT = 13, 10
+"""Requests in flight below which ranges are divided again: 100 a second at 0.1 s.
 
+It begins with the first number, and becomes the second as requests are wasted.
+"""
 
-class PageRequest(t.NamedTuple):
-    """A page to ask for.
-
-    Attributes:
-        kind: "page" goes on; "trial" finds out whether the server takes an id that no
-            row has, "probe" begins a range at one, and "check" asks for the beginning
-            of the next range again.
-        cursor: What to ask with.
-        range: What it goes on with, or is to divide.
-        limit: The place up to which a probe divides it.
-    """
-
-    kind: Kind
-    cursor: str | None
-    range: IdRange
-    limit: int = END
+THRIFT = 6
+"""Requests that must be wasted before one fewer is wanted in flight."""
 
 
 class IdRangePlanner:
@@ -301,10 +289,8 @@ class IdRangePlanner:
             self._ask("page", own.cursor, own)
         return []
 
-    def _ask(
-        self, kind: Kind, cursor: str | None, own: IdRange, limit: int = END
-    ) -> None:
-        self.requests.append(PageRequest(kind, cursor, own, limit))
+    def _ask(self, kind: Kind, cursor: str | None, own: IdRange) -> None:
+        self.requests.append(PageRequest(kind, cursor, own))
 
     def _after(self, own: IdRange) -> IdRange | None:
         place = self._ranges.index(own) + 1
@@ -317,12 +303,13 @@ class IdRangePlanner:
         """
         unread = [own for own in self._ranges if not own.is_finished]
         probes = sum(request.kind == "probe" for request in self.requests)
-        wanted = MIN_IN_FLIGHT if self._divider.has_divided else WIDTH
+        wanted = max(MIN_IN_FLIGHT, IN_FLIGHT - int(self._waste / THRIFT))
+        if not self._divider.has_divided:
+            wanted = WIDTH
         left = int(MAX_WASTE - self._waste - probes - len(unread))
         number = min(wanted - len(self.requests), left)
         if number > 0 and unread:
-            for probe in self._divider.divide(unread, number):
-                self._ask("probe", probe.cursor, probe.range, probe.limit)
+            self.requests.extend(self._divider.divide(unread, number))
 
 
 NO_PAGE = KeyedPage([], [], [], None, 0, 0)

@@ -16,7 +16,8 @@ from tap_instantly.reading.id_range import WIDTH
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from tap_instantly.reading.id_range_planner import IdRangePlanner, PageRequest
+    from tap_instantly.reading.id_range import PageRequest
+    from tap_instantly.reading.id_range_planner import IdRangePlanner
     from tap_instantly.reading.keyed_page import FetchPage, KeyedPage
 
 UNKNOWN_CURSOR = {

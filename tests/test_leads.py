@@ -138,20 +138,25 @@ def test_servers_that_look_the_cursor_up(
     assert len(many.requests) <= 2_000 / 99 + 4
 
 
+@pytest.mark.parametrize("answered", [0, 1, 4])
 def test_a_fault_instead_of_an_unknown_cursor(
-    some: Sandbox, caplog: pytest.LogCaptureFixture
+    some: Sandbox, caplog: pytest.LogCaptureFixture, answered: int
 ) -> None:
-    """A server that fails there is read page by page, as one that refuses."""
+    """A server that fails there, be it after some answers, is given no further one."""
+    made_up: list[str | None] = []
 
     def fail(request: ReceivedRequest) -> None:
         some.heal()
         if is_made_up(some, request):
-            some.fail(PATH, 500)
+            made_up.append(cursor_of(request))
+            if len(made_up) > answered:
+                some.fail(PATH, 500)
 
     some.on_request = fail
-    output = read(some, "leads")
-    assert output.ids("leads") == some.tables["leads"].keys
-    assert len(some.requests) == 14
+    output = read(some, "leads", max_concurrency=1)
+    assert sorted(output.ids("leads")) == some.tables["leads"].keys
+    assert len(some.requests) <= (14 if not answered else 12 + 40)
+    assert len(made_up) > answered
     assert "ERROR" not in {record.levelname for record in caplog.records}
 
 

@@ -110,6 +110,6 @@ def _answer(request: PageRequest, fetch_page: FetchPage) -> KeyedPage | Exceptio
             raise
         return error
     except RetriableAPIError as error:
-        if request.kind != "trial":
+        if request.kind not in {"trial", "probe"}:
             raise
         return error

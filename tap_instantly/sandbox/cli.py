@@ -40,6 +40,8 @@ _SWITCHES = {
     "encoding": "How cursors are written: a time with Z or +00:00, or with symbols "
     "appended that need percent-encoding.",
     "timestamps": "How rows write their time of creation.",
+    "unknown_id": "What answers a cursor that is the id of no row, on lists by id: the "
+    "rows after it (compare), a refusal, no rows or the first page.",
 }
 _WRITING = {
     "duplicate-names": (True, "Let several labels, or lists, have the same name."),
@@ -80,7 +82,9 @@ _OPTIONS = (
         help="How many consecutive rows share one millisecond.",
     ),
     *(
-        click.option(f"--{name}", type=click.Choice(CHOICES[name]), help=text)
+        click.option(
+            f"--{name.replace('_', '-')}", type=click.Choice(CHOICES[name]), help=text
+        )
         for name, text in _SWITCHES.items()
     ),
     click.option(

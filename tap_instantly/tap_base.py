@@ -1,4 +1,4 @@
-"""TapInstantly: settings and streams, and what joins them for a run."""
+"""EndpointTap: what joins client, scheduler and streams for a run."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ from tap_instantly.reading.additional_fields import COLUMN
 from tap_instantly.reading.concurrency import PartitionScheduler
 from tap_instantly.reading.parents import ParentKeys
 from tap_instantly.reading.source import StreamSource
-from tap_instantly.settings import SETTINGS
 from tap_instantly.stats import ProgressLog, SyncStats
-from tap_instantly.streams import STREAMS
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from backoff.types import Details
     from singer_sdk import Stream
@@ -30,24 +28,27 @@ if t.TYPE_CHECKING:
 
     from tap_instantly.api.pages import Page, Request
     from tap_instantly.reading.partition import Fetch, Priority, Source
-    from tap_instantly.reading.stream import InstantlyStream
+    from tap_instantly.reading.stream import EndpointStream
 
 
 TEST_PATIENCE = 15.0
 """Seconds after which `--test` gives up a host that does not answer."""
 
 
-class TapInstantly(CommandLineTap):
-    """Singer tap for Instantly.ai, the platform for cold e-mail."""
+class EndpointTap(CommandLineTap):
+    """A tap whose streams are endpoints of one API, read side by side.
 
-    name = "tap-instantly"
-    config_jsonschema: t.ClassVar[dict[str, t.Any]] = SETTINGS.to_dict()
+    Attributes:
+        stream_classes: Its streams.
+        scheduler: Reads the streams of the latest run; absent before the first.
+    """
+
+    stream_classes: t.ClassVar[Sequence[type[EndpointStream]]]
     scheduler: PartitionScheduler
-    """Reads the streams of the latest run; absent before the first."""
 
     @override
-    def discover_streams(self) -> list[InstantlyStream]:
-        return [stream(self) for stream in STREAMS]
+    def discover_streams(self) -> list[EndpointStream]:
+        return [stream(self) for stream in self.stream_classes]
 
     @property
     @override
@@ -68,9 +69,11 @@ class TapInstantly(CommandLineTap):
         The SDK sorts them by name.
         """
         if self._streams is None:
-            streams = t.cast("Iterable[InstantlyStream]", super().streams.values())
+            streams = t.cast("Iterable[EndpointStream]", super().streams.values())
             by_class = {type(stream): stream for stream in streams}
-            parents = {stream: stream.parent_streams() for stream in STREAMS}
+            parents = {
+                stream: stream.parent_streams() for stream in self.stream_classes
+            }
             order = [
                 by_class[name] for name in TopologicalSorter(parents).static_order()
             ]
@@ -79,9 +82,9 @@ class TapInstantly(CommandLineTap):
         return self._streams
 
     @property
-    def selected_streams(self) -> list[InstantlyStream]:
+    def selected_streams(self) -> list[EndpointStream]:
         """The streams that a run reads, in their order."""
-        streams = t.cast("Iterable[InstantlyStream]", self.streams.values())
+        streams = t.cast("Iterable[EndpointStream]", self.streams.values())
         return [stream for stream in streams if stream.selected]
 
     @property
@@ -107,7 +110,7 @@ class TapInstantly(CommandLineTap):
             FatalSyncError: If any of them cannot be read.
         """
         given = self.streams.values() if streams is None else streams
-        chosen = t.cast("list[InstantlyStream]", list(given))
+        chosen = t.cast("list[EndpointStream]", list(given))
         stats = SyncStats()
         tried: dict[str, SyncStats] = {}
         for stream in chosen:
@@ -124,10 +127,10 @@ class TapInstantly(CommandLineTap):
 
     @contextlib.contextmanager
     def _reading(
-        self, streams: Iterable[InstantlyStream], *, patience: float = math.inf
+        self, streams: Iterable[EndpointStream], *, patience: float = math.inf
     ) -> Iterator[None]:
         """Read some streams in the background, and hand each of them its batches."""
-        client = Client(self.config, patience=patience)
+        client = Client(self.config, self.vendor, patience=patience)
         sources = self._make_sources(streams)
         self.scheduler = PartitionScheduler(
             list(sources.values()),
@@ -150,12 +153,12 @@ class TapInstantly(CommandLineTap):
             progress.finish()
 
     def _make_sources(
-        self, streams: Iterable[InstantlyStream]
-    ) -> dict[InstantlyStream, StreamSource]:
+        self, streams: Iterable[EndpointStream]
+    ) -> dict[EndpointStream, StreamSource]:
         """Return what is read for some streams: themselves, and their parents' keys."""
-        all_streams = t.cast("Iterable[InstantlyStream]", self.streams.values())
+        all_streams = t.cast("Iterable[EndpointStream]", self.streams.values())
         by_class = {type(stream): stream for stream in all_streams}
-        keys: dict[type[InstantlyStream], ParentKeys] = {}
+        keys: dict[type[EndpointStream], ParentKeys] = {}
         written = set(streams)
         pending, wanted = list(written), set(written)
         while pending:
@@ -188,7 +191,7 @@ class TapInstantly(CommandLineTap):
         raise_if_cancelled: Callable[[], None],
     ) -> Fetch:
         """Return what fetches the pages of a partition, and counts its requests."""
-        stats = t.cast("InstantlyStream", self.streams[source.name]).stats
+        stats = t.cast("EndpointStream", self.streams[source.name]).stats
 
         def fetch(request: Request) -> Page:
             raise_if_cancelled()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import typing as t
+from abc import ABC, abstractmethod
 from itertools import compress
+
+from typing_extensions import override
 
 from tap_instantly.reading.edge_probe import EdgeProbe, are_near, parse_cursor
 from tap_instantly.reading.keyed_page import (
@@ -56,7 +59,54 @@ class LoopDetector:
             raise CursorLoopError(cursor)
 
 
-class CursorPaginator:
+class Paginator(ABC):
+    """Reads a list to its end.
+
+    Attributes:
+        unreachable: A timestamp that more rows share than the cursor can reach.
+    """
+
+    unreachable: datetime | None = None
+
+    def __init__(self, fetch_page: FetchPage) -> None:
+        """Begin before the first page."""
+        self._fetch_page = fetch_page
+
+    @staticmethod
+    def page_params(cursor: str | None) -> dict[str, t.Any]:
+        """Return the parameters that ask for the page after a cursor."""
+        return {"limit": PAGE_SIZE} | ({"starting_after": cursor} if cursor else {})
+
+    @property
+    @abstractmethod
+    def has_begun(self) -> bool:
+        """Whether a page has been read."""
+
+    @property
+    def is_oldest_first(self) -> bool:
+        """Whether no much older row is to be expected."""
+        return False
+
+    def is_past(self, window: TimeWindow) -> bool:  # noqa: ARG002 (not known here)
+        """Tell whether it is proven that all rows to come are older than a window."""
+        return False
+
+    @abstractmethod
+    def read_page(self) -> KeyedPage | None:
+        """Return the rows of the next page that no page before has brought.
+
+        Returns:
+            The page, or None at the end of the list.
+
+        Raises:
+            CursorLoopError: If nothing but known pages come.
+        """
+
+    def close(self) -> None:  # noqa: B027 (most have nothing to do then)
+        """Read no further."""
+
+
+class CursorPaginator(Paginator):
     """Reads a list whose pages each name the cursor of the next.
 
     The cursor is either opaque (mostly an id) or the `timestamp_created` of the page's
@@ -68,15 +118,11 @@ class CursorPaginator:
     (12:00). The first page has a and b, and the cursor 12:01. The paginator asks for
     what comes after 12:01 and a millisecond, gets b and c, and hands on c alone. A
     strict server that is asked for what comes after 12:01 would begin with d.
-
-    Attributes:
-        unreachable: A timestamp that more rows share than the cursor can reach.
     """
 
     def __init__(self, fetch_page: FetchPage) -> None:
         """Begin before the first page."""
-        self.unreachable: datetime | None = None
-        self._fetch_page = fetch_page
+        super().__init__(fetch_page)
         self._order = SortOrderObserver()
         self._previous: KeyedPage | None = None  # without its rows
         self._last_created: datetime | None = None
@@ -86,38 +132,24 @@ class CursorPaginator:
         self._has_short_pages = False
         self._begins_full = False
 
-    @staticmethod
-    def page_params(cursor: str | None) -> dict[str, t.Any]:
-        """Return the parameters that ask for the page after a cursor."""
-        return {"limit": PAGE_SIZE} | ({"starting_after": cursor} if cursor else {})
-
     @property
+    @override
     def has_begun(self) -> bool:
-        """Whether a page has been read."""
         return self._previous is not None
 
+    @override
     def is_past(self, window: TimeWindow) -> bool:
-        """Tell whether it is proven that all rows to come are older than a window.
-
-        A list whose first page is not full proves nothing: it may be in any order.
-        """
+        # A list whose first page is not full may be in any order.
         is_newest_first = self._begins_full and self._order.is_newest_first
         return is_newest_first and window.begins_after(self._last_created)
 
     @property
+    @override
     def is_oldest_first(self) -> bool:
-        """Whether no much older row is to be expected."""
         return self._order.is_oldest_first
 
+    @override
     def read_page(self) -> KeyedPage | None:
-        """Return the rows of the next page that no page before has brought.
-
-        Returns:
-            The page, or None at the end of the list.
-
-        Raises:
-            CursorLoopError: If the cursor leads to nothing new.
-        """
         previous = self._previous
         if previous is None:
             page: KeyedPage | None = self._fetch_page(None)
@@ -198,51 +230,34 @@ class CursorPaginator:
         return found
 
 
-class OffsetPaginator:
+class OffsetPaginator(Paginator):
     """Reads a list by the number of rows to skip; their positions are their keys.
 
     After a first page of 100 rows and a second of 30 it asks with `offset=0`, `100` and
     `130`, and the empty page ends the list.
     """
 
-    is_oldest_first = False
-    unreachable = None
-
     def __init__(self, fetch_page: FetchPage) -> None:
         """Begin before the first page."""
-        self._fetch_page = fetch_page
+        super().__init__(fetch_page)
         self._offset = 0
         self._loop_detector = LoopDetector()
 
     @staticmethod
+    @override
     def page_params(cursor: str | None) -> dict[str, t.Any]:
-        """Return the parameters that ask for the page after as many rows."""
         return {"offset": int(cursor or 0), "limit": PAGE_SIZE}
 
     @property
+    @override
     def has_begun(self) -> bool:
-        """Whether a page has been read."""
         return bool(self._offset)
 
-    @staticmethod
-    def is_past(window: TimeWindow) -> bool:
-        """Tell that nothing is proven about the rows to come."""
-        del window
-        return False
-
+    @override
     def read_page(self) -> KeyedPage | None:
-        """Return the next page, or None at the end of the list.
-
-        Raises:
-            CursorLoopError: If nothing but known pages come: the server ignores the
-                offset.
-        """
         page = self._fetch_page(str(self._offset))
         if not page.rows:
             return None
         self._offset += len(page.rows)
         self._loop_detector.observe(str(self._offset), [page.content_hash])
         return page._replace(cursor=str(self._offset))
-
-
-Paginator: t.TypeAlias = "CursorPaginator | OffsetPaginator"

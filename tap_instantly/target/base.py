@@ -1,4 +1,4 @@
-"""TargetInstantly: the command, and what it does with each message."""
+"""PlanningTarget: the command, and what it does with each message."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tap_instantly.api.client import Client
 from tap_instantly.api.errors import describe_error
 from tap_instantly.command_line import CommandLine
 from tap_instantly.signals import end_in_time
-from tap_instantly.target.entities import DELETION_MARKER, ENTITIES
+from tap_instantly.target.entities import DELETION_MARKER
 from tap_instantly.target.report import Report
 from tap_instantly.target.run import Run
-from tap_instantly.target.settings import SETTINGS, policy_errors
+from tap_instantly.target.settings import policy_errors
 from tap_instantly.target.staging import Staging
 from tap_instantly.target.termination import Termination
 from tap_instantly.target.writer import Tools
@@ -65,7 +65,7 @@ class StagingSink(Sink):
     include_sdc_metadata_properties = True
     is_full = False  # a property of the SDK's, which never holds here
 
-    def __init__(self, target: TargetInstantly, **options: t.Any) -> None:
+    def __init__(self, target: PlanningTarget, **options: t.Any) -> None:
         """Take the target that the records are for."""
         super().__init__(target, **options)
         self._target = target
@@ -102,12 +102,14 @@ class StagingSink(Sink):
         self._target.complete.add(self.stream_name)
 
 
-class TargetInstantly(CommandLine, Target):
-    """Singer target for Instantly.ai: labels, lists, tags and the block list."""
+class PlanningTarget(CommandLine, Target):
+    """A target that writes to an API by a plan, when all records are there.
 
-    name = "target-instantly"
+    Attributes:
+        entities: What can be written, in this order.
+    """
+
     package_name = "tap-instantly"
-    config_jsonschema: t.ClassVar[dict[str, t.Any]] = SETTINGS.to_dict()
     capabilities: t.ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,
@@ -115,7 +117,7 @@ class TargetInstantly(CommandLine, Target):
     ]
     default_sink_class = StagingSink
     message_reader_class = MessageReader
-    entities: t.ClassVar[Sequence[Entity]] = ENTITIES
+    entities: t.ClassVar[Sequence[Entity]]
     _MAX_RECORD_AGE_IN_MINUTES = float("inf")  # nothing is written before the end
 
     @override
@@ -144,8 +146,8 @@ class TargetInstantly(CommandLine, Target):
         if entity is None:
             known = ", ".join(self._by_stream)
             msg = (
-                f"The stream {stream_name} cannot be written to Instantly; known are "
-                f"{known}. Deselect it, or rename it with a stream map"
+                f"The stream {stream_name} cannot be written to {self.vendor.name}; "
+                f"known are {known}. Deselect it, or rename it with a stream map"
             )
             raise ConfigurationError(msg)
         may_delete = self.config["delete"] != "never"
@@ -166,7 +168,7 @@ class TargetInstantly(CommandLine, Target):
         """Take in a record, which is written when all are there."""
         entity = self._by_stream[stream]
         fields = {each.name for each in entity.fields}
-        known = fields | {"id", DELETION_MARKER}
+        known = fields | {entity.id_field, DELETION_MARKER}
         unknown = self._unknown.setdefault(stream, set())
         for name in record.keys() - known - entity.read_only - unknown:
             if not name.startswith("_sdc_"):
@@ -174,8 +176,8 @@ class TargetInstantly(CommandLine, Target):
                 self.logger.warning(
                     "%s: the field %s is unknown, and left out", stream, name
                 )
-        if self.config["match_by"] == "id":
-            value = record.get("id")
+        if self.config["match_by"] == entity.id_field:
+            value = record.get(entity.id_field)
             identity = value if isinstance(value, str) and value else None
         else:
             identity = entity.key_of(record)
@@ -198,7 +200,7 @@ class TargetInstantly(CommandLine, Target):
         except OSError as error:
             msg = f"`report_path`: the file cannot be written ({error.strerror})"
             raise ConfigurationError(msg) from error
-        client = Client({**self.config, "max_concurrency": 1})
+        client = Client({**self.config, "max_concurrency": 1}, self.vendor)
         tools = Tools(client, report, self._termination, self.logger)
         run = Run(self.config, self._staging, tools)
         written = [e for e in self.entities if e.stream in self._sinks_active]
@@ -255,8 +257,3 @@ class TargetInstantly(CommandLine, Target):
             cls._stop(*error.errors)
         except Exception as error:  # noqa: BLE001 (an input can cause the strangest)
             cls._stop(describe_error(error, cls.logger, cls.name))
-
-
-def main() -> None:
-    """Run the target."""
-    TargetInstantly.cli()

@@ -133,7 +133,7 @@ class CommandLineTap(CommandLine, Tap):
         except ConfigValidationError as error:
             cls._stop(*error.errors)
         except SingerSDKError as error:
-            cls._stop(describe_error(error, cls.logger))
+            cls._stop(describe_error(error, cls.logger, cls.name))
 
     @override
     @classmethod
@@ -161,7 +161,7 @@ class CommandLineTap(CommandLine, Tap):
         except ConfigValidationError as error:
             cls._stop(*error.errors)
         except Exception as error:  # noqa: BLE001 (a user can cause the strangest)
-            cls._stop(describe_error(error, cls.logger))
+            cls._stop(describe_error(error, cls.logger, cls.name))
         for stream in (given or {}).keys() - tap.streams.keys():
             cls.logger.warning("The catalog has an unknown stream: %s", stream)
         if not tap.stats:

@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from tap_instantly.api.errors import truncate
 from tap_instantly.api.redaction import redact_in_logs
+from tap_instantly.api.vendor import INSTANTLY
 from tap_instantly.settings import (
     environment_errors,
     unknown_variables,
@@ -28,6 +29,8 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from singer_sdk.plugin_base import _ConfigInput
+
+    from tap_instantly.api.vendor import Vendor
 
 _T = t.TypeVar("_T")
 
@@ -47,7 +50,12 @@ class CommandLine(PluginBase):
     """A plugin whose user is told in a sentence what is wrong, never by a traceback.
 
     Without `--config` it takes its settings from the environment.
+
+    Attributes:
+        vendor: The API that it speaks to.
     """
+
+    vendor: t.ClassVar[Vendor] = INSTANTLY
 
     @override
     def __init__(self, *, parse_env_config: bool = False, **options: t.Any) -> None:
@@ -83,7 +91,7 @@ class CommandLine(PluginBase):
     def _setting_errors(self) -> Iterator[str]:
         """Say in a sentence each what is wrong with the settings."""
         yield from validation_errors(
-            self._config, self.config_jsonschema, self._env_var_prefix
+            self._config, self.config_jsonschema, self._env_var_prefix, self.vendor
         )
 
     @override

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import typing as t
@@ -12,7 +13,7 @@ from jsonschema import Draft7Validator, FormatChecker
 from singer_sdk import typing as th
 
 from tap_instantly.api.client import is_loopback, is_plain_address, keeps_secrets
-from tap_instantly.api.rate_limit import MAX_PER_MINUTE
+from tap_instantly.api.vendor import INSTANTLY
 from tap_instantly.incremental import parse_timestamp
 
 if t.TYPE_CHECKING:
@@ -20,36 +21,41 @@ if t.TYPE_CHECKING:
 
     from jsonschema import ValidationError
 
+    from tap_instantly.api.vendor import Vendor
+
 MAX_COLUMN_NAME = 63
 """How long a column's name may be in PostgreSQL, the least of the common databases."""
 
 
-def api_key(scopes: str) -> th.Property[str]:
-    """Return the setting `api_key`, described with the scopes that the key needs."""
+def api_key(description: str) -> th.Property[str]:
+    """Return the setting `api_key`."""
     return th.Property(
         "api_key",
         th.StringType(pattern=r"^[ -~]*[!-~][ -~]*$(?!\n)"),
         required=True,
         secret=True,
         title="API key",
+        description=description,
+    )
+
+
+INSTANTLY_KEY = "Key of the Instantly API v2, used exactly as Instantly shows it. "
+
+
+def api_url(vendor: Vendor) -> th.Property[str]:
+    """Return the setting `api_url`."""
+    return th.Property(
+        "api_url",
+        th.URIType,
+        default=vendor.url,
+        title="API URL",
         description=(
-            f"Key of the Instantly API v2, used exactly as Instantly shows it. {scopes}"
+            "Address of the API. It must be https, except on this machine itself."
         ),
     )
 
 
-API_URL = th.Property(
-    "api_url",
-    th.URIType,
-    default="https://api.instantly.ai/api/v2",
-    title="API URL",
-    description=(
-        "Address of the API. It must be https, except on this machine itself."
-    ),
-)
-
-
-def user_agent(plugin: str) -> th.Property[str]:
+def user_agent(plugin: str, remark: str = "") -> th.Property[str]:
     """Return the setting `user_agent` of a plugin."""
     return th.Property(
         "user_agent",
@@ -57,57 +63,32 @@ def user_agent(plugin: str) -> th.Property[str]:
         default=f"{plugin}/{metadata.version('tap-instantly')}",
         title="User agent",
         description=(
-            f"How the {plugin.partition('-')[0]} names itself on every request. "
-            "Instantly refuses the names of some HTTP libraries."
+            f"How the {plugin.partition('-')[0]} names itself on every request.{remark}"
         ),
     )
 
 
-MAX_REQUESTS_PER_MINUTE = th.Property(
-    "max_requests_per_minute",
-    th.IntegerType(minimum=1, maximum=1_000_000_000),
-    default=3000,
-    title="Requests a minute",
-    description=(
-        "How many of the 6000 requests a minute that Instantly allows a workspace, "
-        "with all its other tools, a run may make."
-    ),
+AGENT_REMARK = " Instantly refuses the names of some HTTP libraries."
+
+
+def max_requests_per_minute(default: int, description: str) -> th.Property[int]:
+    """Return the setting `max_requests_per_minute`."""
+    return th.Property(
+        "max_requests_per_minute",
+        th.IntegerType(minimum=1, maximum=1_000_000_000),
+        default=default,
+        title="Requests a minute",
+        description=description,
+    )
+
+
+MAX_REQUESTS_PER_MINUTE = max_requests_per_minute(
+    3000,
+    "How many of the 6000 requests a minute that Instantly allows a workspace, "
+    "with all its other tools, a run may make.",
 )
 
-SETTINGS = th.PropertiesList(
-    api_key("The scope `all:read` is enough for every stream."),
-    th.Property(
-        "start_date",
-        th.DateTimeType,
-        title="Start date",
-        description=(
-            "Nothing that was created before this date or time is read. "
-            "Without a zone it is UTC."
-        ),
-    ),
-    th.Property(
-        "end_date",
-        th.DateTimeType,
-        title="End date",
-        description=(
-            "Nothing that was created at or after this date or time is read: "
-            "the other edge of a backfill. Without a zone it is UTC."
-        ),
-    ),
-    th.Property(
-        "lookback_days",
-        th.IntegerType(minimum=0, maximum=36500),
-        default=0,
-        title="Lookback in days",
-        description=(
-            "How many days before its bookmark an incremental run reads again, "
-            "to catch edits of recent rows. Daily figures, which change for weeks, "
-            "are read again for 28 days at least."
-        ),
-    ),
-    API_URL,
-    user_agent("tap-instantly"),
-    MAX_REQUESTS_PER_MINUTE,
+READING = (
     th.Property(
         "max_concurrency",
         th.IntegerType(minimum=1, maximum=64),
@@ -148,6 +129,44 @@ SETTINGS = th.PropertiesList(
             "some of them to the same name."
         ),
     ),
+)
+"""The settings of every tap."""
+
+SETTINGS = th.PropertiesList(
+    api_key(INSTANTLY_KEY + "The scope `all:read` is enough for every stream."),
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        title="Start date",
+        description=(
+            "Nothing that was created before this date or time is read. "
+            "Without a zone it is UTC."
+        ),
+    ),
+    th.Property(
+        "end_date",
+        th.DateTimeType,
+        title="End date",
+        description=(
+            "Nothing that was created at or after this date or time is read: "
+            "the other edge of a backfill. Without a zone it is UTC."
+        ),
+    ),
+    th.Property(
+        "lookback_days",
+        th.IntegerType(minimum=0, maximum=36500),
+        default=0,
+        title="Lookback in days",
+        description=(
+            "How many days before its bookmark an incremental run reads again, "
+            "to catch edits of recent rows. Daily figures, which change for weeks, "
+            "are read again for 28 days at least."
+        ),
+    ),
+    api_url(INSTANTLY),
+    user_agent("tap-instantly", AGENT_REMARK),
+    MAX_REQUESTS_PER_MINUTE,
+    *READING,
     additional_properties=False,
 )
 
@@ -169,7 +188,10 @@ def _is_address(value: object) -> bool:
 
 
 def validation_errors(
-    config: Mapping[str, t.Any], schema: dict[str, t.Any], prefix: str
+    config: Mapping[str, t.Any],
+    schema: dict[str, t.Any],
+    prefix: str,
+    vendor: Vendor = INSTANTLY,
 ) -> Iterator[str]:
     """Say what is wrong with a configuration.
 
@@ -177,6 +199,7 @@ def validation_errors(
         config: The settings by name.
         schema: The JSON Schema of the settings, the SDK's own included.
         prefix: What the environment variables of the settings begin with.
+        vendor: The API.
 
     Yields:
         A sentence for each error, which names the setting and says what to do. Values
@@ -187,7 +210,7 @@ def validation_errors(
         yield f"Setting `{name}` is unknown; known are {', '.join(sorted(known))}."
     given = {name: value for name, value in config.items() if name in known}
     errors = list(Draft7Validator(schema, format_checker=FORMATS).iter_errors(given))
-    yield from (_describe_error(error, prefix) for error in errors)
+    yield from (_describe_error(error, prefix, vendor) for error in errors)
     for error in errors:
         given.pop(next(iter(error.path), ""), None)
     url, start, end = map(given.get, ("api_url", "start_date", "end_date"))
@@ -199,10 +222,11 @@ def validation_errors(
     if start and end and parse_timestamp(end) <= parse_timestamp(start):
         yield "Setting `end_date` must be later than `start_date`."
     per_minute = given.get("max_requests_per_minute") or 0
-    if per_minute > MAX_PER_MINUTE and not is_loopback(url or ""):
+    most = vendor.max_per_minute or math.inf
+    if per_minute > most and not is_loopback(url or ""):
         yield (
-            f"Setting `max_requests_per_minute` must be at most {MAX_PER_MINUTE}, "
-            "which is what Instantly allows a workspace."
+            f"Setting `max_requests_per_minute` must be at most {most}, "
+            f"which is what {vendor.name} allows a {vendor.account}."
         )
 
 
@@ -239,7 +263,7 @@ def unknown_variables(schema: dict[str, t.Any], prefix: str) -> list[str]:
     )
 
 
-def _describe_error(error: ValidationError, prefix: str) -> str:
+def _describe_error(error: ValidationError, prefix: str, vendor: Vendor) -> str:
     path, keyword = [*map(str, error.path)], str(error.validator)
     instance: t.Any = error.instance
     wanted: t.Any = error.validator_value
@@ -253,7 +277,7 @@ def _describe_error(error: ValidationError, prefix: str) -> str:
     name = ".".join(path)
     generic = SENTENCES.get(keyword, f"breaks the rule `{keyword}` of its schema")
     what = SENTENCES.get(f"{name}.{keyword}", generic)
-    return f"Setting `{name}` {what.format(wanted, prefix=prefix)}."
+    return f"Setting `{name}` {what.format(wanted, prefix=prefix, vendor=vendor)}."
 
 
 def _is_json(text: str) -> bool:
@@ -283,7 +307,7 @@ SENTENCES = {
     ),
     "format": "is not a date; write it like 2026-01-31 or 2026-01-31T08:00:00Z",
     "api_url.format": (
-        "is not a plain address; write it like https://api.instantly.ai/api/v2, "
+        "is not a plain address; write it like {vendor.url}, "
         "without a user name, a query or a fragment"
     ),
 }

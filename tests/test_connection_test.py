@@ -11,7 +11,7 @@ from singer_sdk.exceptions import FatalSyncError
 
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.streams import STREAMS
-from tap_instantly.tap import TEST_PATIENCE
+from tap_instantly.tap_base import TEST_PATIENCE
 from tests.conftest import captured, catalog_of, tap_of
 
 if t.TYPE_CHECKING:

@@ -35,6 +35,7 @@ from tap_instantly.api.retry import (
     is_broken_response,
     is_unsent,
 )
+from tap_instantly.api.vendor import INSTANTLY
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,6 +44,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers.types import Record
 
     from tap_instantly.api.pages import Request
+    from tap_instantly.api.vendor import Vendor
 
     OnLimit: t.TypeAlias = Callable[[str, Callable[[], float]], object]
 
@@ -95,16 +97,16 @@ def keeps_secrets(url: str) -> bool:
     return url.lower().startswith("https://") or is_loopback(url)
 
 
-class BearerAuth(requests.auth.AuthBase):
+class KeyAuth(requests.auth.AuthBase):
     """Sends the API key; with it, `requests` takes none from a .netrc file."""
 
-    def __init__(self, key: str) -> None:
-        """Take the key as it is written."""
-        self._key = key
+    def __init__(self, key: str, prefix: str) -> None:
+        """Take the key, and what goes before it, if anything does."""
+        self._value = f"{prefix} {key}" if prefix else key
 
     @override
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._key}"
+        request.headers["Authorization"] = self._value
         return request
 
 
@@ -127,15 +129,21 @@ class Client:
     """
 
     def __init__(
-        self, config: Mapping[str, t.Any], *, patience: float = math.inf
+        self,
+        config: Mapping[str, t.Any],
+        vendor: Vendor = INSTANTLY,
+        *,
+        patience: float = math.inf,
     ) -> None:
         """Prepare for one run; nothing is sent before the first page is fetched.
 
         Args:
             config: The settings by name, defaults included.
+            vendor: The API.
             patience: Seconds that may go by without any response to a request.
         """
-        self._key: str = config["api_key"]
+        self._vendor = vendor
+        self._key = vendor.clean_key(config["api_key"])
         self._redact = Redaction(self._key).redact
         # An attempt begins within the first two thirds, and lasts a third.
         self._patience = patience * 2 / 3
@@ -146,7 +154,7 @@ class Client:
         self._in_flight = PrioritySemaphore(config["max_concurrency"])
         self._connections = HTTPAdapter(pool_maxsize=config["max_concurrency"])
         self._session = session = _Session()
-        session.auth = BearerAuth(self._key)
+        session.auth = KeyAuth(self._key, config.get("auth_prefix", "Bearer"))
         session.headers["User-Agent"] = config["user_agent"]
         # What is on this machine is not reached through a proxy.
         session.trust_env = not is_loopback(self._url)
@@ -195,11 +203,11 @@ class Client:
             on_retry: Called before each delay, with its seconds and the exception.
 
         Returns:
-            What Instantly answers: mostly the row as it is now.
+            What the API answers: mostly the row as it is now.
 
         Raises:
             UncertainWriteError: If nobody knows whether it was carried out.
-            RefusedError: If Instantly refuses it.
+            RefusedError: If the API refuses it.
             SyncError: If it could not be sent at all; the text says why.
         """
         return self._repeat(
@@ -221,6 +229,7 @@ class Client:
             jitter=None,
             logger=None,
             patience=self._patience,
+            max_attempts=self._vendor.max_attempts,
         )
         try:
             return retry(attempt)()
@@ -290,7 +299,11 @@ class Client:
         ) as response:
             if not is_success(response.status_code):
                 raise api_error(
-                    response, request.path, request.required_scope, self._redact
+                    response,
+                    request.path,
+                    request.required_scope,
+                    self._redact,
+                    self._vendor,
                 )
             return _body(response)
 

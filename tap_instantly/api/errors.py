@@ -13,11 +13,15 @@ from singer_sdk.exceptions import (
     SingerSDKError,
 )
 
+from tap_instantly.api.vendor import INSTANTLY
+
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import requests
+
+    from tap_instantly.api.vendor import Vendor
 
 
 class MalformedPageError(RetriableAPIError):
@@ -35,17 +39,24 @@ class UnreachableError(FatalAPIError):
 
 
 class RefusedError(FatalAPIError):
-    """A request that Instantly refuses, and would refuse again."""
+    """A request that the API refuses, and would refuse again."""
 
-    def __init__(self, message: str, status: int, own_message: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int,
+        own_message: str = "",
+        vendor: Vendor = INSTANTLY,
+    ) -> None:
         """Say why.
 
         Args:
             message: The reason, in words.
             status: The HTTP status of the response.
-            own_message: What Instantly itself says, which may repeat what was sent.
+            own_message: What the API itself says, which may repeat what was sent.
+            vendor: The API.
         """
-        says = f"; Instantly says: {own_message}" if own_message else ""
+        says = f"; {vendor.name} says: {own_message}" if own_message else ""
         super().__init__(message + says)
         self.message = message
         self.status = status
@@ -53,19 +64,19 @@ class RefusedError(FatalAPIError):
 
 
 class NotFoundError(RefusedError):
-    """An entity that Instantly does not have, or no longer has."""
+    """An entity that the API does not have, or no longer has."""
 
 
 class TooLargeError(RefusedError):
-    """A request for more than Instantly answers at once."""
+    """A request for more than the API answers at once."""
 
 
 class BadRequestError(RefusedError):
-    """A request that Instantly calls malformed, for one thing a window too long."""
+    """A request that the API calls malformed, for one thing a window too long."""
 
 
 class NotAllowedError(RefusedError):
-    """A request that the key's scopes or the workspace's plan do not allow."""
+    """A request that the key's scopes or the account's plan do not allow."""
 
 
 class UncertainWriteError(FatalAPIError):
@@ -132,25 +143,27 @@ def describe_attempt(error: Exception) -> str:
 
 DESCRIPTIONS: dict[int, str] = {
     HTTPStatus.BAD_REQUEST: (
-        "Instantly calls the request malformed; see whether a newer version of "
+        "{vendor.name} calls the request malformed; see whether a newer version of "
         "tap-instantly asks otherwise, and report it if not"
     ),
     HTTPStatus.UNAUTHORIZED: (
-        "Instantly does not accept the key; "
-        "set `api_key` to a key of API v2, exactly as Instantly showed it"
+        "{vendor.name} does not accept the key; "
+        "set `api_key` to a key of API v2, exactly as {vendor.name} showed it"
     ),
     HTTPStatus.PAYMENT_REQUIRED: (
-        "the workspace has no paid plan that includes the API; "
-        "see to its billing in Instantly"
+        "the {vendor.account} has no paid plan that includes the API; "
+        "see to its billing in {vendor.name}"
     ),
     HTTPStatus.NOT_FOUND: (
-        "there is no such endpoint; see that `api_url` is right and ends in /api/v2"
+        "there is no such endpoint; see that `api_url` is right and "
+        "ends in {vendor.path}"
     ),
     HTTPStatus.TOO_MANY_REQUESTS: (
-        "the workspace's request quota stays spent; "
+        "the {vendor.account}'s request quota stays spent; "
         "run again when its other tools send less"
     ),
 }
+"""What a status means, unless the vendor has its own sentence for it."""
 
 
 UNKNOWN = (
@@ -190,54 +203,57 @@ def api_error(
     path: str,
     required_scope: str,
     redact: Callable[[str], str],
+    vendor: Vendor = INSTANTLY,
 ) -> FatalAPIError | RetriableAPIError:
     """Explain a response that is not a page.
 
     Instantly's errors: https://developer.instantly.ai/getting-started/authorization
 
     Args:
-        response: The response; of its body nothing is repeated but the `message` of
-            a status 4xx.
+        response: The response; of its body nothing is repeated but what the API itself
+            says of a status 4xx.
         path: The endpoint that was requested.
         required_scope: What the key must be allowed in order to read it.
         redact: Takes the key out of a text.
+        vendor: The API.
 
     Returns:
         The exception to raise: retriable if the same request may succeed later.
     """
     status = response.status_code
-    content = _content(response) if not response.is_redirect else None
+    content = _content(response, vendor) if not response.is_redirect else None
     is_transient = status in TRANSIENT or (
         status >= HTTPStatus.INTERNAL_SERVER_ERROR
         and status != HTTPStatus.NOT_IMPLEMENTED
     )
     # The edge before the API answers 403, too, but in HTML.
-    is_scope = status == HTTPStatus.FORBIDDEN and isinstance(content, dict)
+    is_scope = status == HTTPStatus.FORBIDDEN and content is not None
     if status == HTTPStatus.FORBIDDEN:
-        what = _describe_forbidden(required_scope, is_scope=is_scope)
+        what = _describe_forbidden(required_scope, vendor, is_scope=is_scope)
     elif response.is_redirect:
         what = "the request is redirected to another address; correct `api_url`"
     elif status in TOO_LARGE:
         what = (
-            "Instantly finds that the request asks for too much; "
+            f"{vendor.name} finds that the request asks for too much; "
             "see whether a newer version of tap-instantly asks for less"
         )
     elif is_transient and status != HTTPStatus.TOO_MANY_REQUESTS:
-        what = "Instantly has a fault of its own; run again later"
+        what = f"{vendor.name} has a fault of its own; run again later"
     else:
-        what = DESCRIPTIONS.get(status, UNKNOWN)
+        common = DESCRIPTIONS.get(status, UNKNOWN)
+        what = vendor.descriptions.get(status, common).format(vendor=vendor)
     msg = f"HTTP {status} from {path}: {what}"
     is_client_error = status // 100 == HTTPStatus.BAD_REQUEST // 100
-    own_message = _own_message(content, redact) if is_client_error else ""
+    own_message = _own_message(content, redact, vendor) if is_client_error else ""
     if is_transient:
-        says = f"; Instantly says: {own_message}" if own_message else ""
+        says = f"; {vendor.name} says: {own_message}" if own_message else ""
         return RetriableAPIError(msg + says, response)
     kind = ERRORS.get(status, RefusedError)
     if is_scope:
         kind = NotAllowedError
-    elif status == HTTPStatus.NOT_FOUND and _is_about_an_entity(content):
+    elif status == HTTPStatus.NOT_FOUND and _is_about_an_entity(content, vendor):
         kind = NotFoundError
-    return kind(msg, status, own_message)
+    return kind(msg, status, own_message, vendor)
 
 
 def truncate(value: object) -> str:
@@ -246,40 +262,54 @@ def truncate(value: object) -> str:
     return text if len(text) <= MAX_LOGGED else text[:MAX_LOGGED] + "…"
 
 
-def _content(response: requests.Response) -> object:
+def _content(response: requests.Response, vendor: Vendor) -> object:
     """Return what the API says of an error; None if it is not the API that says it."""
+    body = b""
     try:
-        return json.loads(next(response.iter_content(2**16)))
-    except (OSError, RecursionError, StopIteration, ValueError):
-        return None
+        body = next(response.iter_content(2**16), b"")
+        content: object = json.loads(body)
+    except (OSError, RecursionError, ValueError):
+        content = body.decode("utf-8", "replace").strip()
+        if content.startswith("<"):
+            return None
+    return content if isinstance(content, dict) or vendor.has_plain_errors else None
 
 
-def _own_message(content: object, redact: Callable[[str], str]) -> str:
+def _own_message(content: object, redact: Callable[[str], str], vendor: Vendor) -> str:
     """Return what the API itself says of an error, in a line; "" if nothing."""
-    message = content.get("message") if isinstance(content, dict) else None
-    if not isinstance(message, str):
-        return ""
+    message = next(_messages(content, vendor), "")
     # A key that is cut or broken up would not be recognised any more.
     printable = "".join(c if c.isprintable() else " " for c in redact(message))
     text = redact(" ".join(printable.split()))
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
 
-def _is_about_an_entity(content: object) -> bool:
+def _messages(content: object, vendor: Vendor, depth: int = 3) -> Iterator[str]:
+    """Generate the sentences in the body of an error, the best first."""
+    if isinstance(content, str) and content:
+        yield content
+    elif isinstance(content, list) and depth:
+        for each in content:
+            yield from _messages(each, vendor, depth - 1)
+    elif isinstance(content, dict) and depth:
+        for name in vendor.message_fields:
+            yield from _messages(content.get(name), vendor, depth - 1)
+
+
+def _is_about_an_entity(content: object, vendor: Vendor) -> bool:
     """Tell an entity that is missing from an endpoint that is missing."""
-    message = content.get("message") if isinstance(content, dict) else "Route"
-    return not str(message).startswith("Route")
+    route = vendor.missing_route
+    if not isinstance(content, dict):
+        return route is None
+    return route is None or not str(content.get("message")).startswith(route)
 
 
-def _describe_forbidden(required_scope: str, *, is_scope: bool) -> str:
+def _describe_forbidden(required_scope: str, vendor: Vendor, *, is_scope: bool) -> str:
     """Tell a key that lacks a scope from a request that the edge has refused."""
     if is_scope:
-        return (
-            "the key lacks a scope, or the plan this feature; "
-            f"give it `{required_scope}` or "
-            f"`all:{required_scope.rpartition(':')[2]}` in Instantly's settings"
-        )
+        action = required_scope.rpartition(":")[2]
+        return vendor.missing_permission.format(scope=required_scope, action=action)
     return (
-        "Instantly's edge refused the request before it came to the API; "
+        f"{vendor.name}'s edge refused the request before it came to the API; "
         "see that `user_agent` names your client and that your network is not blocked"
     )

@@ -31,16 +31,18 @@ class RecordSelector:
         field: The field they are under; None if they are the response itself.
         many: Whether the field holds a list, rather than one record or null.
         is_paged: Whether the endpoint is read page by page.
+        meta_field: The field that says more about the list, if one does.
     """
 
     field: str | None = None
     many: bool = True
     is_paged: bool = False
+    meta_field: str | None = None
 
     @property
     def has_cursor(self) -> bool:
         """Whether a response names the cursor of the next page."""
-        return self.is_paged and self.field is not None
+        return self.is_paged and self.field is not None and self.meta_field is None
 
     def select(self, content: object) -> list[t.Any]:
         """Return the records, whatever they are.
@@ -105,6 +107,7 @@ class Page:
         size: The bytes of the response.
         content_hash: A hash of the response, by which a page is known that comes again.
         repaired: The fields of rows that held half a character, which is U+FFFD now.
+        meta: What the response says about the list.
     """
 
     rows: list[Record]
@@ -112,6 +115,7 @@ class Page:
     size: int = 0
     content_hash: int = 0
     repaired: frozenset[str] = frozenset()
+    meta: Mapping[str, t.Any] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, body: bytes, selector: RecordSelector = PAGED) -> Page:
@@ -143,7 +147,15 @@ class Page:
         repaired = set[str]()
         if not is_strict:
             rows = [_repair_row(row, repaired) for row in rows]
-        return cls(rows, cursor or None, len(body), hash(body), frozenset(repaired))
+        meta = content.get(selector.meta_field) if selector.meta_field else None
+        return cls(
+            rows,
+            cursor or None,
+            len(body),
+            hash(body),
+            frozenset(repaired),
+            meta if isinstance(meta, dict) else {},
+        )
 
     def without(self, fields: Iterable[str]) -> Page:
         """Return the page without some fields of its rows."""

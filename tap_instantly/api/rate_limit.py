@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MAX_PER_MINUTE = 6000
-"""https://developer.instantly.ai/getting-started/rate-limit: 100 a second as well."""
-
 ENDPOINT_LIMITS = {"/emails": 20}
 """Requests a minute to an endpoint that has a limit of its own, by its path."""
 

@@ -6,6 +6,7 @@ import math
 import random
 import time
 import typing as t
+from collections import Counter
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -17,7 +18,7 @@ from urllib3.exceptions import NewConnectionError
 from tap_instantly.api.errors import MalformedPageError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
 RETRIABLE = (
     RetriableAPIError,
@@ -42,7 +43,9 @@ MAX_RETRY_AFTER = 600.0
 MAX_MALFORMED_PAGES = 3
 
 
-def backoff_delays(patience: float = math.inf) -> Generator[float, Exception, None]:
+def backoff_delays(
+    patience: float = math.inf, max_attempts: Mapping[int, int] | None = None
+) -> Generator[float, Exception, None]:
     """Generate the seconds to wait before each further attempt at one request.
 
     The exception that ended the last attempt is sent in. The generator ends when
@@ -50,16 +53,22 @@ def backoff_delays(patience: float = math.inf) -> Generator[float, Exception, No
 
     Args:
         patience: Seconds after which no further attempt is made to reach the API.
+        max_attempts: How many attempts may end with a status.
     """
     first_begin = time.monotonic()
     error = yield 0.0
     waited = 0.0
     malformed = attempts = 0
+    answered = Counter[int]()
     while waited < MAX_TOTAL_WAIT and not is_permanent(error):
         left = first_begin + patience - time.monotonic()
         if is_unreachable(error) and left <= 0:
             return
         attempts += 1
+        status = _status(error)
+        answered[status] += 1
+        if answered[status] >= (max_attempts or {}).get(status, math.inf):
+            return
         is_malformed = isinstance(error, MalformedPageError)
         malformed += is_malformed
         if malformed > MAX_MALFORMED_PAGES:
@@ -85,13 +94,17 @@ def is_unsent(error: Exception) -> bool:
     Either no connection came about, or Instantly refused it because of its limits.
     """
     if isinstance(error, RetriableAPIError):
-        response = error.response
-        status = response.status_code if response is not None else None
-        return status == HTTPStatus.TOO_MANY_REQUESTS
+        return _status(error) == HTTPStatus.TOO_MANY_REQUESTS
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return True
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     return is_permanent(error) or isinstance(reason, NewConnectionError)
+
+
+def _status(error: Exception) -> int:
+    """Return the status of the response that ended an attempt; 0 if none did."""
+    response = getattr(error, "response", None)
+    return 0 if response is None else int(response.status_code)
 
 
 def is_unreachable(error: Exception) -> bool:

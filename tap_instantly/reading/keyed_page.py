@@ -8,7 +8,7 @@ from itertools import compress
 from singer_sdk.exceptions import FatalAPIError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from singer_sdk.helpers.types import Record
@@ -50,6 +50,7 @@ class KeyedPage(t.NamedTuple):
         cursor: What asks for the page after this one, or None if there is none.
         size: The bytes of the response.
         content_hash: A hash of the response, by which a page is known that comes again.
+        meta: What the response says about the list.
     """
 
     rows: list[Record]
@@ -58,6 +59,7 @@ class KeyedPage(t.NamedTuple):
     cursor: str | None
     size: int
     content_hash: int
+    meta: Mapping[str, t.Any] = {}
 
     def select(self, is_selected: list[bool]) -> KeyedPage:
         """Return the page with some of its rows.

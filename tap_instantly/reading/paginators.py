@@ -68,6 +68,10 @@ class Paginator(ABC):
 
     unreachable: datetime | None = None
 
+    def __init__(self, fetch_page: FetchPage) -> None:
+        """Begin before the first page."""
+        self._fetch_page = fetch_page
+
     @staticmethod
     def page_params(cursor: str | None) -> dict[str, t.Any]:
         """Return the parameters that ask for the page after a cursor."""
@@ -118,7 +122,7 @@ class CursorPaginator(Paginator):
 
     def __init__(self, fetch_page: FetchPage) -> None:
         """Begin before the first page."""
-        self._fetch_page = fetch_page
+        super().__init__(fetch_page)
         self._order = SortOrderObserver()
         self._previous: KeyedPage | None = None  # without its rows
         self._last_created: datetime | None = None
@@ -235,7 +239,7 @@ class OffsetPaginator(Paginator):
 
     def __init__(self, fetch_page: FetchPage) -> None:
         """Begin before the first page."""
-        self._fetch_page = fetch_page
+        super().__init__(fetch_page)
         self._offset = 0
         self._loop_detector = LoopDetector()
 

@@ -321,7 +321,7 @@ class SDKStream(CatalogStream):
         except BrokenPipeError:
             raise
         except Exception as error:  # noqa: BLE001 (it is said in words)
-            self.stats.failure = describe_error(error, self.logger)
+            self.stats.failure = describe_error(error, self.logger, self._tap.name)
             self.stats.outcome = describe_outcome(error)
             if not is_tested:  # whose verdict says it
                 self.logger.error("%s: %s", self.name, self.stats.failure)  # noqa: TRY400 (in one line)

@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from tap_instantly.reading.paginators import Paginator
     from tap_instantly.reading.parents import ParentKeys
     from tap_instantly.reading.partition import Fetch
-    from tap_instantly.reading.stream import InstantlyStream, ParentKeysByStream
+    from tap_instantly.reading.stream import EndpointStream, ParentKeysByStream
 
 
 BLANK = frozenset({"", "None"})
@@ -46,7 +46,7 @@ class StreamSource:
 
     def __init__(
         self,
-        stream: InstantlyStream,
+        stream: EndpointStream,
         own_keys: ParentKeys | None,
         parent_keys: ParentKeysByStream,
         *,
@@ -179,7 +179,13 @@ class StreamSource:
             by = self._stream.bookmark_key
         timestamps = self._conformer.timestamps(page.rows, by)
         return KeyedPage(
-            page.rows, keys, timestamps, page.cursor, page.size, page.content_hash
+            page.rows,
+            keys,
+            timestamps,
+            page.cursor,
+            page.size,
+            page.content_hash,
+            page.meta,
         )
 
     def _created(self, page: KeyedPage) -> list[datetime | None]:

@@ -1,4 +1,4 @@
-"""InstantlyStream: an endpoint of the API, declared."""
+"""EndpointStream: an endpoint of an API, declared."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if t.TYPE_CHECKING:
     from tap_instantly.api.pages import RecordSelector
     from tap_instantly.incremental import DatetimeFilter, TimeWindow
     from tap_instantly.reading.keyed_page import FetchPage
-    from tap_instantly.reading.paginators import OffsetPaginator, Paginator
+    from tap_instantly.reading.paginators import Paginator
     from tap_instantly.reading.parents import ParentKeys
 
-    ParentKeysByStream: t.TypeAlias = Mapping[type["InstantlyStream"], ParentKeys]
+    ParentKeysByStream: t.TypeAlias = Mapping[type["EndpointStream"], ParentKeys]
 
 
 REFUSALS = (BadRequestError, TooLargeError)
-"""How Instantly answers if it is asked for too long a window."""
+"""How an API answers if it is asked for too long a window."""
 
 SPLITTABLE = (*REFUSALS, NotAllowedError, NotFoundError)
 """Answers after which a partition may be read in parts, or not at all."""
@@ -54,13 +54,13 @@ class SchemaWithColumn(StreamSchema[str]):
         return {**schema, "properties": properties}
 
 
-class InstantlyStream(SDKStream):
-    """A list of the Instantly API.
+class EndpointStream(SDKStream):
+    """A list of an API, whose schema lies in a directory of schemas.
 
     Attributes:
         path: Its endpoint.
         required_scope: What the key must be allowed, unless it has `all:read`.
-        http_method: GET, or POST where Instantly takes the parameters in a body.
+        http_method: GET, or POST where the API takes the parameters in a body.
         params: What is sent with every request.
         data_selector: Where the records are in a response.
         paginator_class: How the next page is asked for.
@@ -74,7 +74,7 @@ class InstantlyStream(SDKStream):
         activity_fields: Fields that say when an entity did something. Substreams ask
             for no figures from before its first timestamp.
         secret_fields: Fields with secrets, which are dropped at once.
-        blank_keys: Key fields that Instantly may even leave out where it does not know
+        blank_keys: Key fields that the API may even leave out where it does not know
             them; a blank key is written as `unknown`.
     """
 
@@ -83,16 +83,13 @@ class InstantlyStream(SDKStream):
     http_method: t.ClassVar[str] = "GET"
     params: t.ClassVar[tuple[tuple[str, str], ...]] = ()
     data_selector: t.ClassVar[RecordSelector] = PAGED
-    paginator_class: t.ClassVar[type[CursorPaginator | OffsetPaginator]] = (
-        CursorPaginator
-    )
+    paginator_class: t.ClassVar[type[Paginator]] = CursorPaginator
     datetime_filter: t.ClassVar[DatetimeFilter | None] = None
     optional_404: t.ClassVar[bool] = False
     newest_update_first: t.ClassVar[tuple[tuple[str, str], ...]] = ()
     activity_fields: t.ClassVar[tuple[str, ...]] = ()
     secret_fields: t.ClassVar[tuple[str, ...]] = ()
     blank_keys: t.ClassVar[tuple[str, ...]] = ()
-    schema = SchemaWithColumn(SchemaDirectory(schemas))
 
     @property
     def is_rate_limited(self) -> bool:
@@ -100,7 +97,7 @@ class InstantlyStream(SDKStream):
         return self.path in ENDPOINT_LIMITS
 
     @classmethod
-    def parent_streams(cls) -> list[type[InstantlyStream]]:
+    def parent_streams(cls) -> list[type[EndpointStream]]:
         """Return the streams whose keys this stream's partitions are made from."""
         return []
 
@@ -126,7 +123,7 @@ class InstantlyStream(SDKStream):
             yield window
             return
         if self.is_daily and (window.since is None or window.since < BEGINNING):
-            # Without a beginning Instantly would choose one.
+            # Without a beginning the API would choose one.
             window = replace(window, since=BEGINNING)
         yield from self.datetime_filter.slices(window, now=self.run_begin)
 
@@ -184,3 +181,9 @@ class InstantlyStream(SDKStream):
             if halves:
                 return [replace(partition, window=half) for half in halves]
         raise error
+
+
+class InstantlyStream(EndpointStream):
+    """A list of the Instantly API."""
+
+    schema = SchemaWithColumn(SchemaDirectory(schemas))

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
     from tap_instantly.incremental import TimeWindow
     from tap_instantly.reading.parents import ParentKeys
-    from tap_instantly.reading.stream import ParentKeysByStream
+    from tap_instantly.reading.stream import EndpointStream, ParentKeysByStream
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ParentStreamConfig:
         extra_fields: What else each record gets, unless Instantly sends it.
     """
 
-    stream: type[InstantlyStream]
+    stream: type[EndpointStream]
     partition_field: str
     key: str = "id"
     types: frozenset[str] = frozenset()
@@ -94,7 +94,7 @@ class SubstreamStream(InstantlyStream):
 
     @override
     @classmethod
-    def parent_streams(cls) -> list[type[InstantlyStream]]:
+    def parent_streams(cls) -> list[type[EndpointStream]]:
         return [parent.stream for parent in cls.parents]
 
     @override

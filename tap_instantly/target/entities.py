@@ -6,11 +6,15 @@ import typing as t
 from dataclasses import dataclass
 
 from tap_instantly.api.pages import ARRAY, OBJECT, PAGED
+from tap_instantly.api.vendor import INSTANTLY
+from tap_instantly.reading.paginators import CursorPaginator
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
     from tap_instantly.api.pages import RecordSelector
+    from tap_instantly.api.vendor import Vendor
+    from tap_instantly.reading.paginators import Paginator
 
 DELETION_MARKER = "_sdc_deleted_at"
 
@@ -39,26 +43,42 @@ class Field:
     Attributes:
         name: Its name, in a record and in the API alike.
         kind: The type of its values in Python.
-        is_nullable: Whether null is a value of it.
+        is_nullable: Whether null is a value of it, or can be said in another way.
+        cleared_by: The value that is sent for null.
         choices: The values it takes; any if there are none.
         is_required: Whether a new row must have it.
         normalize: Returns what two values have in common that are the same to the API.
         costs_credits: Whether `true` makes Instantly spend credits.
+        max_length: How many characters a text may have; None for any number.
+        members: The fields of the objects in a list that can be written; the first of
+            them is required.
     """
 
     name: str
     kind: type = str
     is_nullable: bool = False
+    cleared_by: t.Any = None
     choices: tuple[str, ...] = ()
     is_required: bool = False
     normalize: Callable[[t.Any], t.Any] = _as_it_is
     costs_credits: bool = False
+    max_length: int | None = None
+    members: tuple[str, ...] = ()
 
     def convert(self, value: t.Any) -> t.Any:  # noqa: ANN401 (JSON holds anything)
         """Return a value as the API takes it, if it is one in another spelling."""
+        if value is None and self.is_nullable:
+            return self.cleared_by
+        if self.members and isinstance(value, list):
+            return [self._convert_item(item) for item in value]
         if self.kind is bool and isinstance(value, str):
             return BOOLEANS.get(value.lower(), value)
         return value
+
+    def _convert_item(self, item: t.Any) -> t.Any:  # noqa: ANN401 (JSON holds anything)
+        if not isinstance(item, dict):
+            return item
+        return {name: item[name] for name in self.members if name in item}
 
     def objection(self, value: object) -> str:
         """Say what is wrong with a value, without repeating it; "" if nothing is."""
@@ -71,6 +91,16 @@ class Field:
             return f"`{self.name}` must be {choices} or {self.choices[-1]}"
         if self.is_required and isinstance(value, str) and not value.strip():
             return f"`{self.name}` cannot be blank"
+        if self.max_length and len(self.normalize(value)) > self.max_length:
+            return f"`{self.name}` has more than {self.max_length} characters"
+        return self._objection_to_items(value) if isinstance(value, list) else ""
+
+    def _objection_to_items(self, items: list[t.Any]) -> str:
+        for name in self.members[:1]:
+            if not all(
+                isinstance(i, dict) and isinstance(i.get(name), str) for i in items
+            ):
+                return f"`{self.name}` must be a list of objects with a text `{name}`"
         return ""
 
 
@@ -112,6 +142,12 @@ class Entity:
         bulk: How many are written at once; None if each is written alone.
         list_selector: Where the rows are in a page of the list.
         answer_selector: Where the row is in what answers a write.
+        vendor: The API that has them.
+        id_field: The field of a row with its id.
+        paginator_class: How the next page of the list is asked for.
+        is_deletable: Whether a row can be deleted.
+        rename_effect: What else a rename changes, in words. Such a row is renamed only
+            if the settings ask for it.
     """
 
     stream: str
@@ -125,6 +161,11 @@ class Entity:
     bulk: Bulk | None = None
     list_selector: RecordSelector = PAGED
     answer_selector: RecordSelector = OBJECT
+    vendor: Vendor = INSTANTLY
+    id_field: str = "id"
+    paginator_class: type[Paginator] = CursorPaginator
+    is_deletable: bool = True
+    rename_effect: str = ""
 
     @property
     def key(self) -> Field:

@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
     Action: t.TypeAlias = t.Literal["create", "update", "delete", "none"]
 
 MIN_ROWS = 10
-"""Rows that Instantly must hold for a share of them to say anything."""
+"""Rows that there must be for a share of them to say anything."""
 
 
 class WantedRecords(t.Protocol):
@@ -119,7 +119,7 @@ class Planner:
         for old, new in policy.renames.get(entity.stream, {}).items():
             normalize = entity.key.normalize
             self._old_keys.setdefault(normalize(new), []).append(normalize(old))
-        self._is_by_id = policy.match_by == "id"
+        self._is_by_id = policy.match_by == entity.id_field
         self._renamed_ids = set[str]()
         self._new_keys = set[str | None]()
         self._lacks_identity = False
@@ -171,13 +171,15 @@ class Planner:
     def _find(self, record: StagedRecord, *, is_marked: bool) -> list[Row]:
         """Return the row that a record is about, if there is one."""
         if record.identity is None:
-            name = "id" if self._is_by_id else self._entity.key.name
+            entity = self._entity
+            name = entity.id_field if self._is_by_id else entity.key.name
             msg = f"it has no `{name}`"
             raise RejectedError(msg)
         if self._is_by_id:
             rows = self._held.with_id(record.identity)
             if not rows and not is_marked:
-                msg = "the workspace has no row with this id; it may have been deleted"
+                account = self._entity.vendor.account
+                msg = f"the {account} has no row with this id; it may have been deleted"
                 raise RejectedError(msg)
             return rows
         rows = self._held.named(record.identity)
@@ -193,7 +195,8 @@ class Planner:
         if not old_rows:
             return rows
         if rows:
-            msg = "Instantly has both the old name and the new one"
+            vendor = self._entity.vendor.name
+            msg = f"{vendor} has both the old name and the new one"
             raise RejectedError(msg, ", ".join(row.id for row in [*old_rows, *rows]))
         if any(map(self._wanted.has, old_keys)):
             msg = "the input has both the old name and the new one"
@@ -204,7 +207,8 @@ class Planner:
 
     def _ambiguous(self, rows: Iterable[Row]) -> RejectedError:
         ids = ", ".join(row.id for row in rows)
-        return RejectedError("Instantly has several rows with this name", ids)
+        vendor = self._entity.vendor.name
+        return RejectedError(f"{vendor} has several rows with this name", ids)
 
     def _mark(self, step: Step, rows: list[Row], *, is_complete: bool) -> None:
         """Plan what becomes of a record that is marked as deleted."""
@@ -232,9 +236,10 @@ class Planner:
         for each in self._entity.fields:
             if each.name not in record.values:
                 continue
-            value = each.convert(record.values[each.name])
+            value = record.values[each.name]
             if value is None and self._policy.nulls == "keep":
                 continue
+            value = each.convert(value)
             if objection := each.objection(value):
                 raise RejectedError(objection)
             values[each.name] = value
@@ -269,7 +274,7 @@ class Planner:
             return
         self._check_costs(changed)
         if self._entity.key.name in changed:
-            self._check_name(values)
+            self._check_name(values, row)
         if self._policy.mode == "create":
             step.outcome = "skipped"
             step.reason = "it is there already, and `mode` is `create`"
@@ -287,9 +292,15 @@ class Planner:
                 )
                 raise RejectedError(msg)
 
-    def _check_name(self, values: Mapping[str, t.Any]) -> None:
+    def _check_name(self, values: Mapping[str, t.Any], row: Row) -> None:
         """Make sure that a row does not get a name that another one has, or will."""
         key = self._entity.key_of(values)
+        if self._entity.rename_effect and row.key not in self._old_keys.get(key, ()):
+            msg = (
+                "its row has another name, and a rename also changes "
+                f"{self._entity.rename_effect}; if that is wanted, add it to `renames`"
+            )
+            raise RejectedError(msg)
         if not self._entity.is_renamable:
             msg = f"the `{self._entity.key.name}` of an entry cannot be changed"
             raise RejectedError(msg)

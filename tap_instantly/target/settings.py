@@ -6,10 +6,13 @@ import typing as t
 
 from singer_sdk import typing as th
 
+from tap_instantly.api.vendor import INSTANTLY
 from tap_instantly.settings import (
-    API_URL,
+    AGENT_REMARK,
+    INSTANTLY_KEY,
     MAX_REQUESTS_PER_MINUTE,
     api_key,
+    api_url,
     user_agent,
 )
 from tap_instantly.target.plan import Policy
@@ -90,9 +93,8 @@ POLICY = (
         default=30,
         title="Most changes, in percent",
         description=(
-            "How many percent of the rows that Instantly holds of a stream may be "
-            "changed or deleted, if it holds 10 or more. If there is more to do, "
-            "nothing is written."
+            "How many percent of the rows of a stream may be changed or deleted, if "
+            "there are 10 or more. If there is more to do, nothing is written."
         ),
     ),
     th.Property(
@@ -107,9 +109,7 @@ POLICY = (
     ),
 )
 
-SETTINGS = th.PropertiesList(
-    api_key("It needs the scopes to read, create, update and delete what is written."),
-    *POLICY,
+RUN = (
     th.Property(
         "on_reject",
         th.StringType(allowed_values=["fail", "fail_fast", "skip"]),
@@ -151,8 +151,17 @@ SETTINGS = th.PropertiesList(
         title="Report values",
         description="Whether the report has the values of fields, and not only names.",
     ),
-    API_URL,
-    user_agent("target-instantly"),
+)
+
+SETTINGS = th.PropertiesList(
+    api_key(
+        INSTANTLY_KEY
+        + "It needs the scopes to read, create, update and delete what is written."
+    ),
+    *POLICY,
+    *RUN,
+    api_url(INSTANTLY),
+    user_agent("target-instantly", AGENT_REMARK),
     MAX_REQUESTS_PER_MINUTE,
     additional_properties=False,
 )
@@ -173,11 +182,18 @@ def policy_errors(
         config: The settings by name, each valid for itself.
         entities: What can be written, by stream.
     """
-    renames = config.get("renames") or {}
-    if renames and config.get("match_by") == "id":
+    renames, match_by = config.get("renames") or {}, config.get("match_by")
+    asked_for = {stream for stream, entity in entities.items() if entity.rename_effect}
+    if match_by != "name" and renames.keys() - asked_for:
         yield (
-            "Setting `renames` is of no use with `match_by: id`, which renames a row "
-            "whose record has another name; leave one of them out."
+            f"Setting `renames` is of no use with `match_by: {match_by}`, which "
+            "renames a row whose record has another name; leave one of them out."
+        )
+    kept = [entity for entity in entities.values() if not entity.is_deletable]
+    if kept and config.get("delete") != "never":
+        yield (
+            f"Setting `delete` must be `never`: {kept[0].vendor.name} does not say how "
+            f"to delete {', '.join(entity.stream for entity in kept)}."
         )
     known = [name for name, entity in entities.items() if entity.is_renamable]
     for stream in renames:

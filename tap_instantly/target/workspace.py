@@ -8,10 +8,9 @@ from urllib.parse import quote
 from singer_sdk.exceptions import FatalAPIError
 
 from tap_instantly.api.errors import NotFoundError, describe_attempt
-from tap_instantly.api.pages import OBJECT, Request
+from tap_instantly.api.pages import Request
 from tap_instantly.incremental import parse_timestamp
 from tap_instantly.reading.keyed_page import KeyedPage
-from tap_instantly.reading.paginators import CursorPaginator
 from tap_instantly.target.staging import Row
 
 if t.TYPE_CHECKING:
@@ -45,7 +44,7 @@ class Workspace:
         Raises:
             SyncError: If they cannot be read to the end.
         """
-        paginator = CursorPaginator(self._fetch_page)
+        paginator = self._entity.paginator_class(self._fetch_page)
         while page := paginator.read_page():
             yield [self.row(record) for record in page.rows]
         if paginator.unreachable is not None:
@@ -65,7 +64,7 @@ class Workspace:
             page = self._fetch(self._request("GET", self._row_path(), identity))
         except NotFoundError:
             return None
-        return self.row(page.rows[0])
+        return self.row(page.rows[0]) if page.rows else None
 
     def row(self, record: Record) -> Row:
         """Return what matters of a row.
@@ -74,9 +73,12 @@ class Workspace:
             FatalAPIError: If it has no id.
         """
         entity = self._entity
-        identity = record.get("id")
+        identity = record.get(entity.id_field)
         if not isinstance(identity, str) or not identity:
-            msg = "a row has no `id`, so that it cannot be told from others; report it"
+            msg = (
+                f"a row has no `{entity.id_field}`, so that it cannot be told from "
+                "others; report it"
+            )
             raise FatalAPIError(msg)
         names = [*(each.name for each in entity.fields), entity.watched]
         values = {name: record[name] for name in names if name in record}
@@ -126,7 +128,8 @@ class Workspace:
     ) -> Record:
         request = self._request(method, path, identity, params or {}, scope=scope)
         self.requests += 1
-        return self._client.write(request, on_retry=self._on_retry)[0]
+        rows = self._client.write(request, on_retry=self._on_retry)
+        return rows[0] if rows else {}
 
     def _fetch(self, request: Request) -> Page:
         self.requests += 1
@@ -138,7 +141,7 @@ class Workspace:
             Request(
                 entity.path,
                 f"{entity.scope}:read",
-                params=CursorPaginator.page_params(cursor),
+                params=entity.paginator_class.page_params(cursor),
                 data_selector=entity.list_selector,
             )
         )
@@ -149,6 +152,7 @@ class Workspace:
             page.cursor,
             page.size,
             page.content_hash,
+            page.meta,
         )
 
     def _row_path(self) -> str:
@@ -169,7 +173,7 @@ class Workspace:
             method,
             {"id": quote(identity, safe="")},
             params or {},
-            OBJECT,
+            self._entity.answer_selector,
         )
 
     def _on_retry(self, details: Details) -> None:

@@ -188,7 +188,8 @@ class Writer:
                 step.outcome = "deleted"
                 continue
             step.outcome = "refused"
-            step.reason = f"Instantly refuses it (HTTP {error.status})"
+            vendor = self._entity.vendor.name
+            step.reason = f"{vendor} refuses it (HTTP {error.status})"
             step.detail = error.own_message
         if error.status in FINAL:
             raise StreamStoppedError(error.message) from error
@@ -197,15 +198,27 @@ class Writer:
         """Take in the row that answers a write."""
         entity = self._entity
         step.outcome = DONE[step.action]
-        step.id = step.id or answer.get("id")
+        step.id = step.id or answer.get(entity.id_field)
         if step.action == "delete":
             return
         differing = [name for name, _ in self._differences(step.values, answer)]
         if differing:
             step.reason = (
-                f"Instantly has stored another value of {', '.join(differing)}"
+                f"{entity.vendor.name} has stored another value of "
+                f"{', '.join(differing)}"
             )
             self._logger.warning("%s: %s", entity.stream, step.reason)
+        if (
+            entity.rename_effect
+            and step.action == "update"
+            and entity.key.name in step.values
+        ):
+            self._logger.warning(
+                "%s: record %s: renamed, which also changes %s",
+                entity.stream,
+                step.position,
+                entity.rename_effect,
+            )
         number = answer.get(entity.watched, step.number)
         if step.action == "update" and number != step.number:
             step.reason = f"its `{entity.watched}` has changed, to which leads point"
@@ -309,4 +322,4 @@ class Writer:
     def _recognize(self, step: Step, row: Row) -> None:
         """Take a row for what was written, if it is what was sent."""
         if not any(self._differences(step.values, row.values)):
-            self._finish(step, {"id": row.id, **row.values})
+            self._finish(step, {self._entity.id_field: row.id, **row.values})

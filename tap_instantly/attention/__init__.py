@@ -1,0 +1,1 @@
+"""Attention: a second, small API on the same engine; its labels, read and written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ import yaml
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.streams import STREAMS
 from tap_instantly.tap import TapInstantly
+from tap_instantly.target.target import TargetInstantly
 from tests.conftest import Json
 
 if t.TYPE_CHECKING:
@@ -218,12 +220,17 @@ def test_jsonl(project: Path, sandbox: Sandbox, meltano: Meltano) -> None:
     assert len(file.read_text().splitlines()) == len(sandbox.labels)
 
 
-def test_settings_are_those_of_the_tap() -> None:
-    """The extractor's settings are the tap's own, with their defaults."""
+@pytest.mark.parametrize(
+    ("kind", "plugin"), [("extractors", TapInstantly), ("loaders", TargetInstantly)]
+)
+def test_settings_are_those_of_the_plugin(
+    kind: str, plugin: type[TapInstantly | TargetInstantly]
+) -> None:
+    """The settings in `meltano.yml` are the plugin's own, with their defaults."""
     definition = yaml.safe_load((REPOSITORY / "meltano.yml").read_text())
-    extractor = definition["plugins"]["extractors"][0]
-    ours = TapInstantly.config_jsonschema["properties"]
-    declared = {setting["name"]: setting for setting in extractor["settings"]}
+    declaration = definition["plugins"][kind][0]
+    ours = plugin.config_jsonschema["properties"]
+    declared = {setting["name"]: setting for setting in declaration["settings"]}
     own = [name for name in ours if name in declared]
     assert list(declared) == own
     for name, setting in declared.items():
@@ -232,8 +239,8 @@ def test_settings_are_those_of_the_tap() -> None:
         if name != "user_agent":
             assert setting.get("value") == ours[name].get("default")
         assert setting.get("sensitive", False) == ours[name].get("secret", False)
-    assert sorted(extractor["capabilities"]) == sorted(
-        capability.value for capability in TapInstantly.capabilities
+    assert sorted(declaration["capabilities"]) == sorted(
+        capability.value for capability in plugin.capabilities
     )
 
 
@@ -242,3 +249,31 @@ def test_selection_is_that_of_the_tap() -> None:
     definition = yaml.safe_load((REPOSITORY / "meltano.yml").read_text())
     chosen = [f"{stream.name}.*" for stream in STREAMS if stream.selected_by_default]
     assert definition["plugins"]["extractors"][0]["select"] == chosen
+
+
+@needs_old_duckdb
+def test_labels_as_code(project: Path, sandbox: Sandbox, meltano: Meltano) -> None:
+    """The job `labels` writes what its file says, and DuckDB then holds it."""
+    path = project / "examples" / "lead_labels.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        wanted = list(csv.DictReader(file))
+    target = {
+        "TARGET_INSTANTLY_API_KEY": sandbox.key,
+        "TARGET_INSTANTLY_API_URL": sandbox.url,
+    }
+    meltano("run", "labels", **target)
+    assert len(sandbox.ledger) == len(wanted)
+    meltano("run", "labels", **target)
+    assert len(sandbox.ledger) == len(wanted)
+    meltano("run", "tap-instantly", "target-duckdb", MELTANO_ENVIRONMENT="sandbox")
+    with duckdb.connect(str(project / "output" / "instantly_sandbox.duckdb")) as loaded:
+        query = "SELECT label, interest_status_label, description, use_with_ai FROM {}"
+        rows = loaded.execute(query.format("main.lead_labels")).fetchall()
+    by_name = {row[0]: row[1:] for row in rows}
+    for row in wanted:
+        expected_row = (
+            row["interest_status_label"],
+            row["description"],
+            row["use_with_ai"] == "true",
+        )
+        assert by_name[row["label"]] == expected_row

@@ -14,7 +14,7 @@ from tap_instantly.reading.concurrency import MAX_BUFFERED_BYTES, PartitionSched
 from tap_instantly.reading.partition import Partition, RecordBatch
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from tap_instantly.reading.partition import Fetch, Priority, Source
 
@@ -33,7 +33,7 @@ class Endless:
     pages: int = 0
     has_read_on: threading.Event = field(default_factory=threading.Event)
 
-    def generate_partitions(self) -> Iterator[Partition]:
+    def generate_partitions(self) -> Generator[Partition, None, None]:
         """Yield as many partitions as wanted."""
         yield from [Partition(TimeWindow())] * self.partitions
 

@@ -154,6 +154,7 @@ def main(source: str, explained: str, *, is_all: bool) -> None:
     found = [
         *differences(streams, operations),
         *bodies.differences(bodies.of_sandbox(), documented),
+        *bodies.differences(bodies.of_target(), documented),
     ]
     for line in found:
         if line not in whys:

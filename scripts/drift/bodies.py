@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from scripts.drift.document import Body, BodyField, endpoint
 from tap_instantly.sandbox.families.registry import endpoints_of
 from tap_instantly.sandbox.families.workspace import Sizes, Workspace
 from tap_instantly.sandbox.store.switches import Switches
+from tap_instantly.target.entities import ENTITIES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tap_instantly.sandbox.store.api import Parameter
+    from tap_instantly.target.entities import Field
 
 
 class Written(t.NamedTuple):
@@ -29,6 +32,31 @@ def of_sandbox() -> Iterator[Written]:
         if one.writes:
             body = {name: _field(parameter) for name, parameter in one.body.items()}
             yield Written("sandbox", endpoint(one.method, one.path), body)
+
+
+def of_target() -> Iterator[Written]:
+    """Yield the bodies that the target sends."""
+    for entity in ENTITIES:
+        fields = {each.name: _target_field(each) for each in entity.fields}
+        if entity.bulk:
+            amount = (1, entity.bulk.size)
+            for path, name in (
+                (entity.bulk.create, entity.bulk.values),
+                (entity.bulk.delete, entity.bulk.ids),
+            ):
+                many = BodyField({"array of string"}, is_required=True, items=amount)
+                yield Written("target", endpoint("POST", path), {name: many})
+            continue
+        yield Written("target", endpoint("POST", entity.path), fields)
+        row = f"{entity.path}/{{id}}"
+        optional = {
+            name: replace(field, is_required=False) for name, field in fields.items()
+        }
+        yield Written("target", endpoint("PATCH", row), optional)
+        if entity.reassigned_by:
+            number = BodyField({"number"})
+            deleted = {entity.reassigned_by: number}
+            yield Written("target", endpoint("DELETE", row), deleted)
 
 
 def differences(
@@ -63,6 +91,12 @@ def _field(parameter: Parameter) -> BodyField:
         {*parameter.choices},
         (parameter.least, parameter.most) if parameter.many else (0, 0),
     )
+
+
+def _target_field(field: Field) -> BodyField:
+    kind = {str: "string", bool: "boolean"}[field.kind]
+    types = {kind, *["null"] * field.is_nullable}
+    return BodyField(types, field.is_required, {*field.choices})
 
 
 _TEXTS = ("uuid", "date", "date-time")

@@ -208,10 +208,13 @@ class PartitionScheduler:
         for index, source in enumerate(self._sources):
             started = self._started[source.name]
             try:
-                partitions = enumerate(source.generate_partitions())
-                while self._wait_for_slot(source) and (item := next(partitions, None)):
-                    number, partition = item
-                    started.put(self._start(source, partition, (index, number)))
+                with contextlib.closing(source.generate_partitions()) as generated:
+                    partitions = enumerate(generated)
+                    while self._wait_for_slot(source) and (
+                        item := next(partitions, None)
+                    ):
+                        number, partition = item
+                        started.put(self._start(source, partition, (index, number)))
             except Exception as error:  # noqa: BLE001 (it is raised in `batches`)
                 started.put(error)
             started.put(None)

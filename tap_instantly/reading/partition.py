@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tap_instantly.api.pages import Page, Request
@@ -86,8 +86,11 @@ class Source(t.Protocol):
     is_rate_limited: bool
     is_parent: bool
 
-    def generate_partitions(self) -> Iterator[Partition]:
-        """Yield the partitions, in the order in which they are read."""
+    def generate_partitions(self) -> Generator[Partition, None, None]:
+        """Yield the partitions in the order in which they are read.
+
+        It is closed if those that it has not yielded yet are not wanted.
+        """
 
     def read_partition(
         self, partition: Partition, fetch: Fetch

@@ -15,7 +15,7 @@ from tap_instantly.reading.partition import Partition, RecordBatch
 from tap_instantly.reading.stream import SPLITTABLE
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from datetime import datetime
 
     from singer_sdk.helpers.types import Record
@@ -77,7 +77,7 @@ class StreamSource:
             return None
         return None if scope.is_empty else scope
 
-    def generate_partitions(self) -> Iterator[Partition]:
+    def generate_partitions(self) -> Generator[Partition, None, None]:
         """Yield the partitions, in the order in which they are read.
 
         Raises:
@@ -141,7 +141,7 @@ class StreamSource:
 
     def _read(self, partition: Partition, fetch: Fetch) -> Iterator[RecordBatch]:
         fetch_page = partial(self._fetch_page, partition, fetch)
-        paginator = self._stream.paginator_class(fetch_page)
+        paginator = self._stream.make_paginator(partition, fetch_page)
         parts: list[Partition] = []
         try:
             while batch := self._read_batch(paginator, partition):
@@ -160,6 +160,8 @@ class StreamSource:
             if paginator.has_begun:
                 raise
             parts = self._stream.split(partition, error)
+        finally:
+            paginator.close()
         for part in parts:
             yield from self._read(replace(part, index=partition.index), fetch)
 
@@ -209,7 +211,6 @@ class StreamSource:
         if not partition.window.is_unbounded:
             created = self._created(page)
             page = page.select([stamp in partition.window for stamp in created])
-        page = page.select(self._stream.select_rows(page.rows, partition))
         records: list[Record] = []
         latest: tuple[str, datetime] | None = None
         failure: Exception | None = None

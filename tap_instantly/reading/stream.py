@@ -26,10 +26,9 @@ from tap_instantly.reading.sdk_stream import SDKStream
 if t.TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from singer_sdk.helpers.types import Record
-
     from tap_instantly.api.pages import RecordSelector
     from tap_instantly.incremental import DatetimeFilter, TimeWindow
+    from tap_instantly.reading.keyed_page import FetchPage
     from tap_instantly.reading.paginators import Paginator
     from tap_instantly.reading.parents import ParentKeys
 
@@ -156,10 +155,10 @@ class EndpointStream(SDKStream):
         rows = [{**fields, **defaults, **row, **fields} for row in page.rows]
         return replace(page, rows=rows)
 
-    def select_rows(self, rows: list[Record], partition: Partition) -> list[bool]:
-        """Tell which rows of a page belong to a partition."""
+    def make_paginator(self, partition: Partition, fetch_page: FetchPage) -> Paginator:
+        """Return what reads a partition page by page."""
         del partition
-        return [True] * len(rows)
+        return self.paginator_class(fetch_page)
 
     def split(self, partition: Partition, error: Exception) -> list[Partition]:
         """Return smaller partitions to read instead of one that cannot be read.

@@ -49,10 +49,6 @@ class ParentStreamConfig:
     group_size: int = 1
     extra_fields: Mapping[str, t.Any] = field(default_factory=dict)
 
-    def keys(self, parents: ParentKeys) -> Iterator[str]:
-        """Yield the keys of the parent rows that have child rows, each once."""
-        yield from self.beginnings(parents)
-
     def beginnings(self, parents: ParentKeys) -> dict[str, datetime | None]:
         """Return since which day the parent rows that have child rows have existed.
 

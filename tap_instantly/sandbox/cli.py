@@ -40,6 +40,8 @@ _SWITCHES = {
     "encoding": "How cursors are written: a time with Z or +00:00, or with symbols "
     "appended that need percent-encoding.",
     "timestamps": "How rows write their time of creation.",
+    "unknown_id": "What answers a cursor that is the id of no row, on lists by id: the "
+    "rows after it (compare), a refusal, no rows or the first page.",
 }
 _WRITING = {
     "duplicate-names": (True, "Let several labels, or lists, have the same name."),
@@ -80,7 +82,9 @@ _OPTIONS = (
         help="How many consecutive rows share one millisecond.",
     ),
     *(
-        click.option(f"--{name}", type=click.Choice(CHOICES[name]), help=text)
+        click.option(
+            f"--{name.replace('_', '-')}", type=click.Choice(CHOICES[name]), help=text
+        )
         for name, text in _SWITCHES.items()
     ),
     click.option(
@@ -227,7 +231,8 @@ def run(
     """Run COMMAND against a sandbox and exit as it does.
 
     COMMAND finds the sandbox through TAP_INSTANTLY_API_URL and
-    TAP_INSTANTLY_API_KEY. MELTANO_ENVIRONMENT becomes `sandbox` unless it is
+    TAP_INSTANTLY_API_KEY, a target through TARGET_INSTANTLY_API_URL and
+    TARGET_INSTANTLY_API_KEY. MELTANO_ENVIRONMENT becomes `sandbox` unless it is
     set, which keeps state and tables apart from those of real data.
     """
     if unless_key:
@@ -237,7 +242,8 @@ def run(
         click.echo(f"Using the sandbox, as {KEY} is not set.", err=True)
     sandbox = _started(**options)
     environment = {"MELTANO_ENVIRONMENT": "sandbox", **os.environ}
-    environment |= {URL: sandbox.url, KEY: sandbox.key}
+    for name, value in ((URL, sandbox.url), (KEY, sandbox.key)):
+        environment |= {name: value, name.replace("TAP", "TARGET"): value}
     try:
         code = _execute(command, environment)
     finally:

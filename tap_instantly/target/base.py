@@ -10,7 +10,6 @@ import click
 from singer_sdk import Sink, Target
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities
-from singer_sdk.io_base import SingerReader
 from typing_extensions import override
 
 from tap_instantly.api.client import Client
@@ -18,6 +17,7 @@ from tap_instantly.api.errors import describe_error
 from tap_instantly.command_line import CommandLine
 from tap_instantly.signals import end_in_time
 from tap_instantly.target.entities import DELETION_MARKER
+from tap_instantly.target.reader import MessageReader
 from tap_instantly.target.report import Report
 from tap_instantly.target.run import Run
 from tap_instantly.target.settings import policy_errors
@@ -34,25 +34,6 @@ if t.TYPE_CHECKING:
     from singer_sdk.sinks.core import BaseJSONSchemaValidator
 
     from tap_instantly.target.entities import Entity
-
-
-class MessageError(ConfigurationError):
-    """An input that is not what a tap writes."""
-
-
-class MessageReader(SingerReader):
-    """Reads messages, and repeats none of them in the log."""
-
-    @override
-    def deserialize_json(self, line: str) -> dict[str, t.Any]:
-        try:
-            message = super().deserialize_json(line) | {}  # a list has no union
-        except (TypeError, ValueError) as error:
-            msg = (
-                "The input has a line that is no Singer message; see what the tap wrote"
-            )
-            raise MessageError(msg) from error
-        return t.cast("dict[str, t.Any]", message)
 
 
 class StagingSink(Sink):
@@ -192,6 +173,9 @@ class PlanningTarget(CommandLine, Target):
         Raises:
             SystemExit: If not all is settled.
         """
+        # The SDK has nothing to write, but counters to close.
+        state, self._latest_state = self._latest_state, None
+        super().process_endofpipe()
         path = self.config.get("report_path")
         try:
             report = Report(
@@ -203,18 +187,17 @@ class PlanningTarget(CommandLine, Target):
         client = Client({**self.config, "max_concurrency": 1}, self.vendor)
         tools = Tools(client, report, self._termination, self.logger)
         run = Run(self.config, self._staging, tools)
-        written = [e for e in self.entities if e.stream in self._sinks_active]
+        written = [e for e in self.entities if e.stream in self._unknown]
         try:
             run.execute(written, self.complete)
         finally:
             client.close()
             report.close()
             self._staging.close()
-        if run.failure or self.config["dry_run"]:
-            self._latest_state = None
-        super().process_endofpipe()
         if run.failure:
             sys.exit(1)
+        if state and not self.config["dry_run"]:
+            self._write_state_message(state)
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:

@@ -47,12 +47,12 @@ class Workspace:
         paginator = self._entity.paginator_class(self._fetch_page)
         while page := paginator.read_page():
             yield [self.row(record) for record in page.rows]
-            if paginator.unreachable is not None:
-                msg = (
-                    "so many rows share one millisecond that the list cannot be read "
-                    "as a whole; report it"
-                )
-                raise FatalAPIError(msg)
+        if paginator.unreachable is not None:
+            msg = (
+                "so many rows share one millisecond that the list cannot be read as a "
+                "whole; report it"
+            )
+            raise FatalAPIError(msg)
 
     def find(self, identity: str) -> Row | None:
         """Return the row with an id, or None if there is none.

@@ -116,6 +116,7 @@ class TestCommand:
             "end": "null",
             "encoding": "symbols",
             "timestamps": "mixed",
+            "unknown_id": "empty",
             "short_pages": 3,
             "duplicate_entries": "kept",
             "hidden_reads": 2,

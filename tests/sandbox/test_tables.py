@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.sandbox.store.api import Call
+from tap_instantly.sandbox.store.api import BadRequestError, Call, NotFoundError
 from tap_instantly.sandbox.store.switches import TableCursor, TableOrder
 from tap_instantly.sandbox.store.tables import Table
 from tests.sandbox.served import ENDPOINTS, send
@@ -120,6 +120,28 @@ class TestPages:
         ]
         assert len(turned(Table(rows, cursor="timestamp"), 5)) == 5
         assert len(turned(Table(rows, cursor="timestamp-and-id"), 5)) == 9
+
+    def test_an_id_of_no_row_is_compared(self) -> None:
+        table = Table(MADE, order="id-asc")
+        page = table.page(Call(body={"starting_after": "0045", "limit": 3}))
+        assert [row["id"] for row in page["items"]] == ["005", "006", "007"]
+
+    @pytest.mark.parametrize("key", ["0045", "004"])
+    def test_an_id_of_no_row_is_looked_up(self, key: str) -> None:
+        table = Table(MADE, order="id-asc")
+        table.delete("004")
+        call = Call(body={"starting_after": key, "limit": 3})
+        table.behaviour.unknown_id = "empty"
+        assert table.page(call) == {"items": []}
+        table.behaviour.unknown_id = "first-page"
+        assert table.page(call) == table.page(Call(body={"limit": 3}))
+        table.behaviour.unknown_id = "not-found"
+        with pytest.raises(NotFoundError):
+            table.page(call)
+        table.behaviour.unknown_id = "bad-request"
+        with pytest.raises(BadRequestError, match="starting_after"):
+            table.page(call)
+        assert turned(table, 5) == table.rows
 
     def test_a_deleted_row_still_names_its_place(self) -> None:
         table = Table(MADE)

@@ -15,7 +15,6 @@ from tap_instantly.sandbox.store.writer import Writer, is_taken
 
 _SENTIMENTS = ("positive", "neutral", "negative")
 _LABELS = WORDS["labels"]
-_TEAMS = WORDS["teams"]
 _ROLES = ("viewer", "editor")
 
 _FIELDS = {
@@ -114,14 +113,15 @@ class LeadLabels(Family):
         workspace = self._workspace
         draw = workspace.draw("label", number)
         identity = draw.uuid7(created)
-        label, sentiment, description = draw.of(_LABELS)
+        turn, place = divmod(number, len(_LABELS))
+        label, sentiment, description = _LABELS[place]
         half, odd = divmod(number, 2)
         row: Row = {
             "id": identity,
             "timestamp_created": timestamps.write(created),
             "created_by": draw.of(workspace.users),
             "organization_id": workspace.organization,
-            "label": label + draw.of(_TEAMS),
+            "label": f"{label} {turn + 1}" if turn else label,
             "interest_status_label": sentiment,
             "interest_status": -496 - half if odd else 56 + half,
         }

@@ -103,7 +103,10 @@ class LeadLists(Family):
         row: Row = {
             "id": draw.uuid4(),
             "organization_id": workspace.organization,
-            "name": f"{draw.of(_TRADES)} {draw.of(_PLACES)} {draw.of(_SEASONS)}",
+            "name": (
+                f"{draw.of(_TRADES)} {draw.of(_PLACES)} {draw.of(_SEASONS)} "
+                f"({number + 1})"
+            ),
             "timestamp_created": timestamps.write(created),
         }
         if draw.once_in(3):

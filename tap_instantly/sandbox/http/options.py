@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         End,
         Order,
         Timestamps,
+        UnknownId,
     )
 
 
@@ -37,6 +38,7 @@ class Options(TypedDict, total=False):
     end: End | None
     encoding: Encoding | None
     timestamps: Timestamps | None
+    unknown_id: UnknownId | None
     short_pages: int | None
     ends_inclusive: bool
     bounds_inclusive: bool

@@ -16,6 +16,7 @@ End = Literal["present", "absent", "null", "empty"]
 Encoding = Literal["z", "offset", "symbols"]
 Timestamps = Literal["ms", "mixed"]
 DuplicateEntries = Literal["kept", "invalid", "existing"]
+UnknownId = Literal["compare", "not-found", "bad-request", "empty", "first-page"]
 
 TableOrder = Literal["newest", "oldest", "id-desc", "id-asc"]
 TableCursor = Literal[
@@ -29,6 +30,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "end": get_args(End),
     "encoding": get_args(Encoding),
     "timestamps": get_args(Timestamps),
+    "unknown_id": get_args(UnknownId),
 }
 """The values of each switch; a table of its own accord may do more."""
 
@@ -57,6 +59,10 @@ class Behaviour:
     characters to any cursor that do not survive without percent-encoding."""
     timestamps: Timestamps = "ms"
     """How rows write their time of creation: always alike, or in four ways by turns."""
+    unknown_id: UnknownId = "compare"
+    """What answers a cursor that is an id, but that of no row, where the list is by id:
+    the rows after it, because cursors are compared; or, because the row is looked up,
+    404, 400, an empty page or the first page."""
     short_pages: int | None = None
     """Pages of 1 to `limit` rows; the number selects which random sizes."""
 
@@ -83,6 +89,7 @@ class Switches:
     end: End | None = None
     encoding: Encoding | None = None
     timestamps: Timestamps | None = None
+    unknown_id: UnknownId | None = None
     short_pages: int | None = None
     ends_inclusive: bool = True
     """Whether the day of an `end_date` without a time belongs to the window."""

@@ -11,6 +11,7 @@ from tap_instantly.sandbox.store.api import (
     BadRequestError,
     Call,
     Endpoint,
+    NotFoundError,
     Parameter,
     Row,
 )
@@ -150,6 +151,14 @@ class Table(OrderedRows):
         text = next(iter(call.all("starting_after")), "")
         self._reads += not text
         hidden = self._hidden
+        if self._is_unknown(text, behaviour):
+            if behaviour.unknown_id == "empty":
+                return [], {}
+            if behaviour.unknown_id == "not-found":
+                raise NotFoundError
+            if behaviour.unknown_id == "bad-request":
+                raise _unknown_cursor()
+            text = ""
         places = self._among(call, arrangement_of(behaviour.order))
         before, after = self._around(text, behaviour, places)
         if behaviour.short_pages is not None:
@@ -186,6 +195,14 @@ class Table(OrderedRows):
             if (reads and self._reads <= read + reads) or now < created + seconds
         }
 
+    def _is_unknown(self, text: str, behaviour: Behaviour) -> bool:
+        """Tell whether a cursor is looked up, and names no row."""
+        is_compared = behaviour.unknown_id == "compare"
+        if not text or is_compared or arrangement_of(behaviour.order) != "id":
+            return False
+        _, key = _read(text, behaviour)
+        return key not in self._rows
+
     def _around(
         self, text: str, behaviour: Behaviour, places: Sequence[Place]
     ) -> tuple[int, int]:
@@ -205,10 +222,7 @@ class Table(OrderedRows):
     def _span(self, text: str, behaviour: Behaviour) -> tuple[Place, Place]:
         """Return the first and the last place that a cursor names."""
         arrangement = arrangement_of(behaviour.order)
-        try:
-            timestamp, key = read_cursor(behaviour, text)
-        except ValueError:
-            raise _unknown_cursor() from None
+        timestamp, key = _read(text, behaviour)
         if timestamp is None:
             known = key in self._rows or key in self._gone
             if not known and arrangement != "id":
@@ -271,6 +285,18 @@ class Table(OrderedRows):
             index = Index(((place, self._rows[place[2]]) for place in places), self.by)
             self._indexes[arrangement] = self.version, index
         return index.places(wanted)
+
+
+def _read(text: str, behaviour: Behaviour) -> tuple[int | None, str]:
+    """Return what a cursor names.
+
+    Raises:
+        BadRequestError: If it is none of this list.
+    """
+    try:
+        return read_cursor(behaviour, text)
+    except ValueError:
+        raise _unknown_cursor() from None
 
 
 def _unknown_cursor() -> BadRequestError:

@@ -17,7 +17,7 @@ from tap_instantly.api.vendor import INSTANTLY
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import requests
 
@@ -272,28 +272,35 @@ def _content(response: requests.Response, vendor: Vendor) -> object:
         content = body.decode("utf-8", "replace").strip()
         if content.startswith("<"):
             return None
-    return content if isinstance(content, dict) or vendor.has_plain_errors else None
+    return content if isinstance(content, dict) or vendor.has_unknown_errors else None
 
 
 def _own_message(content: object, redact: Callable[[str], str], vendor: Vendor) -> str:
     """Return what the API itself says of an error, in a line; "" if nothing."""
-    message = next(_messages(content, vendor), "")
+    depth = 3 if vendor.has_unknown_errors else 1
+    message = next(_messages(content, vendor.message_fields, depth), "")
     # A key that is cut or broken up would not be recognised any more.
     printable = "".join(c if c.isprintable() else " " for c in redact(message))
     text = redact(" ".join(printable.split()))
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
 
-def _messages(content: object, vendor: Vendor, depth: int = 3) -> Iterator[str]:
-    """Generate the sentences in the body of an error, the best first."""
+def _messages(content: object, fields: Iterable[str], depth: int) -> Iterator[str]:
+    """Generate the sentences in the body of an error, the best first.
+
+    Args:
+        content: The body, or a part of it.
+        fields: Where sentences are.
+        depth: How many lists and objects they may be in.
+    """
     if isinstance(content, str) and content:
         yield content
     elif isinstance(content, list) and depth:
         for each in content:
-            yield from _messages(each, vendor, depth - 1)
+            yield from _messages(each, fields, depth - 1)
     elif isinstance(content, dict) and depth:
-        for name in vendor.message_fields:
-            yield from _messages(content.get(name), vendor, depth - 1)
+        for name in fields:
+            yield from _messages(content.get(name), fields, depth - 1)
 
 
 def _is_about_an_entity(content: object, vendor: Vendor) -> bool:

@@ -24,7 +24,8 @@ class Vendor:
             `{action}` stand for what it lacks.
         message_fields: The fields of an error's body that may say what is wrong, the
             best first.
-        has_plain_errors: Whether an error's body may be a sentence instead.
+        has_unknown_errors: Whether nobody knows what an error's body looks like: it may
+            be a sentence itself, or have it in lists and objects.
         missing_route: How the message begins that there is no such endpoint; None if
             that cannot be told from a row that is missing.
         max_attempts: How often a request is tried that is answered with a status.
@@ -38,7 +39,7 @@ class Vendor:
     descriptions: Mapping[int, str] = field(default_factory=dict)
     missing_permission: str = "give it another key"
     message_fields: tuple[str, ...] = ("message",)
-    has_plain_errors: bool = False
+    has_unknown_errors: bool = False
     missing_route: str | None = None
     max_attempts: Mapping[int, int] = field(default_factory=dict)
     pasted_prefix: str = ""

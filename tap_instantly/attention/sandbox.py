@@ -94,7 +94,7 @@ class Sandbox:
     size: int = MAX_SIZE
     promised: int | None = None
     port: int = 0
-    key: str = "attention-sandbox-key-0123456789"
+    key: str = "5b0c9e4df1a27386c4d9"
     rows: list[Json] = field(default_factory=list)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     writes: list[tuple[str, str, Any]] = field(default_factory=list)

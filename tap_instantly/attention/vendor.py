@@ -31,7 +31,7 @@ ATTENTION = Vendor(
     ),
     # Nothing says what an error's body looks like.
     message_fields=("message", "detail", "error", "errors"),
-    has_plain_errors=True,
+    has_unknown_errors=True,
     # Attention also answers it to a request that is wrong.
     max_attempts={HTTPStatus.INTERNAL_SERVER_ERROR: 3},
     pasted_prefix="Bearer ",

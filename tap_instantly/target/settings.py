@@ -182,7 +182,7 @@ def policy_errors(
         config: The settings by name, each valid for itself.
         entities: What can be written, by stream.
     """
-    renames, match_by = config.get("renames") or {}, config.get("match_by")
+    renames, match_by = config.get("renames") or {}, config.get("match_by", "name")
     asked_for = {stream for stream, entity in entities.items() if entity.rename_effect}
     if match_by != "name" and renames.keys() - asked_for:
         yield (
@@ -190,7 +190,7 @@ def policy_errors(
             "renames a row whose record has another name; leave one of them out."
         )
     kept = [entity for entity in entities.values() if not entity.is_deletable]
-    if kept and config.get("delete") != "never":
+    if kept and config.get("delete", "never") != "never":
         yield (
             f"Setting `delete` must be `never`: {kept[0].vendor.name} does not say how "
             f"to delete {', '.join(entity.stream for entity in kept)}."

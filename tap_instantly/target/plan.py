@@ -242,15 +242,15 @@ class Planner:
 
     def _create(self, step: Step, record: StagedRecord) -> None:
         values = self._values(record)
+        if self._policy.mode == "update":
+            step.outcome = "skipped"
+            step.reason = "it is new, and `mode` is `update`"
+            return
         for each in self._entity.fields:
             if each.is_required and each.name not in values:
                 msg = f"a new {self._entity.noun} needs `{each.name}`"
                 raise RejectedError(msg)
         self._check_costs(values)
-        if self._policy.mode == "update":
-            step.outcome = "skipped"
-            step.reason = "it is new, and `mode` is `update`"
-            return
         key = self._entity.key
         step.action = "create"
         step.values = values | {key.name: trim_key(key.normalize, values[key.name])}
@@ -267,13 +267,13 @@ class Planner:
         if not changed:
             step.outcome = "unchanged"
             return
-        self._check_costs(changed)
-        if self._entity.key.name in changed:
-            self._check_name(values)
         if self._policy.mode == "create":
             step.outcome = "skipped"
             step.reason = "it is there already, and `mode` is `create`"
             return
+        self._check_costs(changed)
+        if self._entity.key.name in changed:
+            self._check_name(values)
         step.action, step.values = "update", changed
         step.before = {name: row.values.get(name) for name in changed}
 

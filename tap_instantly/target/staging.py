@@ -128,10 +128,10 @@ class Wanted:
             )
 
     def has(self, identity: str | None) -> bool:
-        """Tell whether a record has this identity."""
+        """Tell whether a record has this identity, or with None whether one has none."""
         return _exists(
             self._database.execute(
-                "SELECT 1 FROM record WHERE stream = ? AND identity = ? LIMIT 1",
+                "SELECT 1 FROM record WHERE stream = ? AND identity IS ? LIMIT 1",
                 (self._stream, identity),
             )
         )

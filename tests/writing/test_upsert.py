@@ -176,9 +176,7 @@ def test_order(write: Write, empty: Sandbox) -> None:
         ("create", ["created", "skipped", "unchanged"]),
     ],
 )
-def test_mode(
-    write: Write, empty: Sandbox, mode: str, outcomes: list[str]
-) -> None:
+def test_mode(write: Write, empty: Sandbox, mode: str, outcomes: list[str]) -> None:
     """A mode says what may be written; what it leaves out is skipped."""
     empty.labels.add(**label("Old"), description="1")
     empty.labels.add(**label("Same"))
@@ -229,9 +227,7 @@ class TestMatchById:
         """An id that the workspace lacks is rejected."""
         empty.labels.add(**label("Hot"))
         missing = "01980000-0000-7000-8000-000000000000"
-        result = write(
-            part(LABELS, label("Hot", id=missing)), match_by="id", mode=mode
-        )
+        result = write(part(LABELS, label("Hot", id=missing)), match_by="id", mode=mode)
         assert (result.outcomes, result.exit_code) == (["rejected"], 1)
         assert empty.writes == []
 
@@ -255,9 +251,7 @@ class TestMatchById:
             match_by="id",
         )
         assert sorted(result.outcomes) == ["rejected", "updated"]
-        result = write(
-            part(LABELS, {"id": second["id"], "label": "C"}), match_by="id"
-        )
+        result = write(part(LABELS, {"id": second["id"], "label": "C"}), match_by="id")
         assert result.outcomes == ["rejected"]
 
     def test_mirror_goes_by_id(self, write: Write, empty: Sandbox) -> None:

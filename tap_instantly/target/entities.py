@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from tap_instantly.api.pages import ARRAY, OBJECT, PAGED
+from tap_instantly.api.pages import PAGED
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +111,6 @@ class Entity:
         reassigned_by: The field of a deletion that says where the leads of a row go.
         bulk: How many are written at once; None if each is written alone.
         list_selector: Where the rows are in a page of the list.
-        answer_selector: Where the row is in what answers a write.
     """
 
     stream: str
@@ -124,7 +123,6 @@ class Entity:
     reassigned_by: str = ""
     bulk: Bulk | None = None
     list_selector: RecordSelector = PAGED
-    answer_selector: RecordSelector = OBJECT
 
     @property
     def key(self) -> Field:
@@ -211,6 +209,3 @@ BLOCK_LIST_ENTRIES = Entity(
 
 ENTITIES = (LEAD_LABELS, LEAD_LISTS, CUSTOM_TAGS, BLOCK_LIST_ENTRIES)
 """In the order in which they are written."""
-
-BULK_CREATED = PAGED
-BULK_DELETED = ARRAY

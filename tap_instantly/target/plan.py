@@ -26,7 +26,7 @@ class WantedRecords(t.Protocol):
         """Generate them in the input's order."""
 
     def has(self, identity: str | None) -> bool:
-        """Tell whether a record has an identity, or with None whether one has none."""
+        """Tell whether a record has an identity; with None, whether one has none."""
 
 
 class HeldRows(t.Protocol):

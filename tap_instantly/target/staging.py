@@ -128,7 +128,7 @@ class Wanted:
             )
 
     def has(self, identity: str | None) -> bool:
-        """Tell whether a record has this identity, or with None whether one has none."""
+        """Tell whether a record has this identity; with None, whether one has none."""
         return _exists(
             self._database.execute(
                 "SELECT 1 FROM record WHERE stream = ? AND identity IS ? LIMIT 1",

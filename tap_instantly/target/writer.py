@@ -115,6 +115,8 @@ class Writer:
     def _carry_out(self, batch: list[Step]) -> None:
         try:
             self._send(batch)
+        except RefusedError as error:
+            self._take_refusal(batch, error)
         except UncertainWriteError as error:
             self._settle(batch, str(error))
 
@@ -122,19 +124,18 @@ class Writer:
         """Send a write once, and take in what is answered.
 
         Raises:
+            RefusedError: If Instantly refuses it.
             UncertainWriteError: If nobody knows what has become of it.
-            StreamStoppedError: If nothing more of the stream can be written.
+            StreamStoppedError: If it could not be sent.
         """
         try:
             if self._entity.bulk:
                 self._send_many(batch)
             else:
                 self._send_one(batch[0])
-        except RefusedError as error:
-            self._take_refusal(batch, error)
-        except UncertainWriteError:
+        except (RefusedError, UncertainWriteError):
             raise
-        except SingerSDKError as error:  # it was not sent
+        except SingerSDKError as error:
             raise StreamStoppedError(str(error)) from error
 
     def _send_one(self, step: Step) -> None:
@@ -150,9 +151,12 @@ class Writer:
     def _send_many(self, batch: list[Step]) -> None:
         key, workspace = self._entity.key.name, self._workspace
         if batch[0].action == "delete":
-            workspace.delete_many([step.id or "" for step in batch])
+            deleted = workspace.delete_many([step.id or "" for step in batch])
             for step in batch:
-                step.outcome = "deleted"
+                step.outcome = "deleted" if step.id in deleted else ""
+            if not all(step.outcome for step in batch):
+                msg = "an answer that does not name all that was to be deleted"
+                raise UncertainWriteError(msg)
             return
         answer = workspace.create_many([step.values[key] for step in batch])
         items = answer.get("items")
@@ -226,8 +230,10 @@ class Writer:
     def _settle(self, batch: list[Step], reason: str) -> None:
         """Find out what has become of an uncertain write, and send it once more.
 
+        A refusal proves nothing then: the first write may be the reason for it.
+
         Raises:
-            StreamStoppedError: If that cannot be read.
+            StreamStoppedError: If that cannot be read, or nothing more can be written.
         """
         self._logger.warning(
             "%s: a write is uncertain (%s); looking for it",
@@ -235,17 +241,23 @@ class Writer:
             reason,
         )
         pending = self._look_for(batch)
+        refusal: RefusedError | None = None
         if pending and not self._termination.is_requested:
             try:
                 self._send(pending)
             except UncertainWriteError as error:
                 reason = str(error)
-            pending = self._look_for(s for s in pending if not s.outcome)
+            except RefusedError as error:
+                reason, refusal = f"the second time HTTP {error.status}", error
+            pending = self._look_for(pending)
         for step in pending:
             step.outcome = "uncertain"
             step.reason = step.reason or f"nobody knows whether it arrived ({reason})"
+            step.detail = step.detail or (refusal.own_message if refusal else "")
+        if refusal and refusal.status in FINAL:
+            raise StreamStoppedError(refusal.message) from refusal
 
-    def _look_for(self, batch: Iterable[Step]) -> list[Step]:
+    def _look_for(self, batch: list[Step]) -> list[Step]:
         """Look for writes until they are there, or for so long that they should be.
 
         Returns:

@@ -22,7 +22,7 @@ from tap_instantly.target.staging import Row
 
 if t.TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from backoff.types import Details
@@ -38,11 +38,13 @@ class Workspace:
 
     Attributes:
         requests: How many requests were sent.
+        before_write: Called before each attempt at a write; it may prevent it.
     """
 
     def __init__(self, client: Client, entity: Entity, logger: logging.Logger) -> None:
         """Take the client that sends the requests."""
         self.requests = 0
+        self.before_write: Callable[[], None] = lambda: None
         self._client, self._entity, self._logger = client, entity, logger
 
     def rows(self) -> Iterator[list[Row]]:
@@ -150,8 +152,13 @@ class Workspace:
         return answer
 
     def _write(self, request: Request) -> list[Record]:
+        return self._client.write(
+            request, on_send=self._on_send, on_retry=self._log_retry
+        )
+
+    def _on_send(self) -> None:
+        self.before_write()
         self.requests += 1
-        return self._client.write(request, on_retry=self._on_retry)
 
     def _fetch(self, request: Request) -> Page:
         self.requests += 1
@@ -197,6 +204,9 @@ class Workspace:
 
     def _on_retry(self, details: Details) -> None:
         self.requests += 1
+        self._log_retry(details)
+
+    def _log_retry(self, details: Details) -> None:
         self._logger.warning(
             "%s: %s; try %d follows in %.1f s",
             self._entity.stream,

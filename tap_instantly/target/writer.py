@@ -76,6 +76,9 @@ class Writer:
         self._settle_seconds: float = config["settle_seconds"]
         self._reassigned_status: int | None = config.get("reassigned_status")
         self._stops_at_refusal = config["on_reject"] == "fail_fast"
+        self._batch: list[Step] = []
+        self._sent: list[Step] = []
+        workspace.before_write = self._begin
 
     def apply(self, steps: Iterable[Step]) -> None:
         """Carry steps out; those that come to no outcome were not attempted.
@@ -90,9 +93,10 @@ class Writer:
                 try:
                     self._carry_out(batch)
                 except SystemExit:
-                    for step in batch:
-                        step.outcome = step.outcome or "uncertain"
-                        step.reason = step.reason or "the run was told to end"
+                    for step in self._sent:
+                        if not step.outcome:
+                            step.outcome = "uncertain"
+                            step.reason = "the run was told to end meanwhile"
                     raise
                 finally:
                     for step in batch:
@@ -102,6 +106,11 @@ class Writer:
             if self._stops_at_refusal and any(s.outcome == "refused" for s in batch):
                 msg = "a record was refused, and `on_reject` is `fail_fast`"
                 raise StreamStoppedError(msg)
+
+    def _begin(self) -> None:
+        """Note that a write is about to leave, unless a signal has come before it."""
+        self._termination.hold()
+        self._sent = self._batch
 
     def _batches(self, steps: Iterable[Step]) -> Iterator[list[Step]]:
         """Generate what is written at once: what is there last is what is deleted."""
@@ -128,6 +137,7 @@ class Writer:
             UncertainWriteError: If nobody knows what has become of it.
             StreamStoppedError: If it could not be sent.
         """
+        self._batch = batch
         try:
             if self._entity.bulk:
                 self._send_many(batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,7 +57,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Return the clock by which the target waits, and lists hide new rows."""
     clock = Clock()
-    monkeypatch.setattr("time.sleep", clock.sleep)
+    monkeypatch.setattr("backoff._sync.time", SimpleNamespace(sleep=clock.sleep))
     monkeypatch.setattr(Termination, "sleep", lambda _, seconds: clock.sleep(seconds))
     return clock
 

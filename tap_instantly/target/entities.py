@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from tap_instantly.api.pages import PAGED
+from tap_instantly.api.pages import PAGED, SURROGATE
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +66,8 @@ class Field:
             return "" if self.is_nullable else f"`{self.name}` cannot be null"
         if not isinstance(value, self.kind):
             return f"`{self.name}` must be {KINDS[self.kind]}"
+        if isinstance(value, str) and SURROGATE.search(value):
+            return f"`{self.name}` has half a character"
         if self.choices and value not in self.choices:
             choices = ", ".join(self.choices[:-1])
             return f"`{self.name}` must be {choices} or {self.choices[-1]}"

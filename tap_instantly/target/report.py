@@ -46,7 +46,12 @@ class Report:
         """
         self.outcomes: dict[str, Counter[str]] = {}
         self._has_values = has_values
-        self._file = path.open("w", encoding="utf-8") if path else None
+        # Half a character is written as JSON can: by its number.
+        self._file = (
+            path.open("w", encoding="utf-8", errors="backslashreplace")
+            if path
+            else None
+        )
 
     def add(self, stream: str, step: Step) -> None:
         """Write the line of a step whose outcome is known."""

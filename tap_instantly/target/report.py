@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from collections import Counter
+
+from tap_instantly.target.one_line import to_line
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -46,12 +47,7 @@ class Report:
         """
         self.outcomes: dict[str, Counter[str]] = {}
         self._has_values = has_values
-        # Half a character is written as JSON can: by its number.
-        self._file = (
-            path.open("w", encoding="utf-8", errors="backslashreplace")
-            if path
-            else None
-        )
+        self._file = path.open("w", encoding="utf-8") if path else None
 
     def add(self, stream: str, step: Step) -> None:
         """Write the line of a step whose outcome is known."""
@@ -67,7 +63,7 @@ class Report:
                 "reason": ": ".join(filter(None, (step.reason, step.detail))) or None,
                 "requests": step.requests,
             }
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.write(to_line(line) + "\n")
             self._file.flush()
 
     def _fields(self, step: Step) -> object:

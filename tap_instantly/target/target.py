@@ -126,6 +126,18 @@ class TargetInstantly(CommandLine, Target):
         self._staging = Staging()
         self._termination = Termination()
         super().__init__(**options)
+        self._report = self._new_report()
+
+    def _new_report(self) -> Report:
+        path = self.config.get("report_path")
+        try:
+            return Report(
+                Path(path) if path else None,
+                has_values=bool(self.config.get("report_values")),
+            )
+        except OSError as error:
+            msg = f"`report_path`: the file cannot be written ({error.strerror})"
+            raise ConfigurationError(msg) from error
 
     @override
     def _setting_errors(self) -> Iterator[str]:
@@ -190,23 +202,15 @@ class TargetInstantly(CommandLine, Target):
         Raises:
             SystemExit: If not all is settled.
         """
-        path = self.config.get("report_path")
-        try:
-            report = Report(
-                Path(path) if path else None, has_values=self.config["report_values"]
-            )
-        except OSError as error:
-            msg = f"`report_path`: the file cannot be written ({error.strerror})"
-            raise ConfigurationError(msg) from error
         client = Client({**self.config, "max_concurrency": 1})
-        tools = Tools(client, report, self._termination, self.logger)
+        tools = Tools(client, self._report, self._termination, self.logger)
         run = Run(self.config, self._staging, tools)
         written = [e for e in self.entities if e.stream in self._sinks_active]
         try:
             run.execute(written, self.complete)
         finally:
             client.close()
-            report.close()
+            self._report.close()
             self._staging.close()
         if run.failure or self.config["dry_run"]:
             self._latest_state = None

@@ -133,7 +133,10 @@ def run(
     target = TargetInstantly(config=config)
     log, stderr, code = io.StringIO(), io.StringIO(), 0
     handler = logging.StreamHandler(log)
-    logging.getLogger().addHandler(handler)
+    logger = logging.getLogger()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     try:
         with captured() as stdout, contextlib.redirect_stderr(stderr):
             try:
@@ -141,7 +144,8 @@ def run(
             except SystemExit as end:
                 code = t.cast("int", end.code)
     finally:
-        logging.getLogger().removeHandler(handler)
+        logger.removeHandler(handler)
+        logger.setLevel(level)
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
     return Result(
         code,

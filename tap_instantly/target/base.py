@@ -191,7 +191,7 @@ class PlanningTarget(CommandLine, Target):
         client = Client({**self.config, "max_concurrency": 1}, self.vendor)
         tools = Tools(client, self._report, self._termination, self.logger)
         run = Run(self.config, self._staging, tools)
-        written = [e for e in self.entities if e.stream in self._unknown]
+        written = [e for e in self.entities if e.stream in self._sinks_active]
         try:
             run.execute(written, self.complete)
         finally:

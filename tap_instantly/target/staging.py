@@ -130,6 +130,10 @@ class Wanted:
                 position, identity, json.loads(body), bool(is_superseded)
             )
 
+    def __bool__(self) -> bool:
+        """Tell whether there are any."""
+        return next(iter(self), None) is not None
+
     def has(self, identity: str | None) -> bool:
         """Tell whether a record has this identity; with None, whether one has none."""
         return _exists(

@@ -1,0 +1,1 @@
+"""Tests of tap-attention and target-attention, from the outside."""

@@ -269,7 +269,7 @@ class SourceInstantly(TapInstantly):
         """Return what can be read."""
         found = []
         for stream in self._by_name.values():
-            key = stream.bookmark_key
+            key = _cursor(stream)
             found.append(
                 models.AirbyteStream(
                     stream.name,
@@ -291,7 +291,7 @@ class SourceInstantly(TapInstantly):
         chosen = {each.stream.name: each.sync_mode for each in catalog.streams}
         for name, stream in self._by_name.items():
             stream.selected = name in chosen
-            if stream.selected and stream.bookmark_key:
+            if stream.selected and _cursor(stream):
                 stream.forced_replication_method = METHODS[chosen[name]]
         self._writer.streams = self._by_name
         unknown = sorted(chosen.keys() - self._by_name.keys())
@@ -345,7 +345,7 @@ def _run(options: argparse.Namespace, writer: AirbyteWriter) -> bool:
     if options.command == "spec":
         writer.send(Type.SPEC, spec=SourceInstantly.specify())
         return True
-    source = SourceInstantly(writer, _load("--config", options.config, dict))
+    source = SourceInstantly(writer, _load("--config", options.config, dict.copy))
     if options.command == "check":
         _send_verdict(source.check(), writer)
         return True
@@ -378,6 +378,11 @@ def _send_verdict(fault: str | None, writer: AirbyteWriter) -> None:
     message = writer.redact(fault) if fault else None
     verdict = models.AirbyteConnectionStatus(status, message)
     writer.send(Type.CONNECTION_STATUS, connectionStatus=verdict)
+
+
+def _cursor(stream: InstantlyStream) -> str | None:
+    """Return the field by which a stream is read incrementally, if no edit is lost."""
+    return None if stream.full_table_by_default else stream.bookmark_key
 
 
 def _load(option: str, path: Path, parse: Callable[[t.Any], _T]) -> _T:

@@ -23,7 +23,9 @@ def tables(path: str) -> None:
             print(f"{name:<42}{len(database.table(name)):>10}")
 
 
-def sweep(path: str, system_database: Path, state_id: str) -> None:
+def sweep(
+    path: str, system_database: Path, state_id: str, workspace: str | None = None
+) -> None:
     """Delete the rows that the last complete full refresh did not meet.
 
     target-duckdb leaves rows alone that are gone from Instantly. The state of a full
@@ -33,6 +35,7 @@ def sweep(path: str, system_database: Path, state_id: str) -> None:
         path: The DuckDB file.
         system_database: Where Meltano keeps the states.
         state_id: Which of them is that of the full refresh.
+        workspace: The workspace that the refresh was about, if the tables hold several.
     """
     with closing(sqlite3.connect(system_database)) as meltano:
         row = meltano.execute(COMPLETED_STATE, [state_id]).fetchone()
@@ -43,7 +46,11 @@ def sweep(path: str, system_database: Path, state_id: str) -> None:
         for stream, bookmark in bookmarks.items():
             if "version" in bookmark:  # in milliseconds
                 gone = f"DELETE FROM {stream} WHERE _sdc_extracted_at < epoch_ms(?)"  # noqa: S608 (a name of ours)
-                deleted = database.execute(gone, [bookmark["version"]]).fetchall()
+                values = [bookmark["version"]]
+                if workspace:
+                    gone += " AND workspace_id = ?"
+                    values.append(workspace)
+                deleted = database.execute(gone, values).fetchall()
                 print(stream, *deleted[0], "rows deleted")
 
 

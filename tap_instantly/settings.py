@@ -88,6 +88,16 @@ MAX_REQUESTS_PER_MINUTE = max_requests_per_minute(
     "with all its other tools, a run may make.",
 )
 
+WORKSPACE_ID = th.Property(
+    "workspace_id",
+    th.StringType(pattern=r"^[A-Za-z0-9_-]+$(?!\n)"),
+    title="Workspace",
+    description=(
+        "Id of a workspace that belongs to the group of the key's own workspace, and "
+        "to which the run is about: see `sub_workspace_id` of `workspace_group_members`."
+    ),
+)
+
 READING = (
     th.Property(
         "max_concurrency",
@@ -163,6 +173,7 @@ SETTINGS = th.PropertiesList(
             "are read again for 28 days at least."
         ),
     ),
+    WORKSPACE_ID,
     api_url(INSTANTLY),
     user_agent("tap-instantly", AGENT_REMARK),
     MAX_REQUESTS_PER_MINUTE,
@@ -221,6 +232,11 @@ def validation_errors(
         )
     if start and end and parse_timestamp(end) <= parse_timestamp(start):
         yield "Setting `end_date` must be later than `start_date`."
+    if given.get("workspace_id") and given.get("emit_activate_version_messages"):
+        yield (
+            "Setting `emit_activate_version_messages` does not go with `workspace_id`: "
+            "targets would drop the rows of all other workspaces; leave it out."
+        )
     per_minute = given.get("max_requests_per_minute") or 0
     most = vendor.max_per_minute or math.inf
     if per_minute > most and not is_loopback(url or ""):
@@ -301,6 +317,7 @@ SENTENCES = {
         "is empty or has characters that an HTTP header cannot carry, "
         "perhaps a line break"
     ),
+    "workspace_id.pattern": "is no id, such as `workspace_group_members` has them",
     "user_agent.pattern": (
         "is empty, begins or ends with a blank, "
         "or has characters that an HTTP header cannot carry"

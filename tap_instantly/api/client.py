@@ -156,6 +156,10 @@ class Client:
         self._session = session = _Session()
         session.auth = KeyAuth(self._key, config.get("auth_prefix", "Bearer"))
         session.headers["User-Agent"] = config["user_agent"]
+        self._on_behalf = ""
+        if workspace := config.get("workspace_id"):
+            session.headers[vendor.workspace_header] = workspace
+            self._on_behalf = f" of workspace {workspace}"
         # What is on this machine is not reached through a proxy.
         session.trust_env = not is_loopback(self._url)
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -305,7 +309,7 @@ class Client:
             if not is_success(response.status_code):
                 raise api_error(
                     response,
-                    request.path,
+                    request.path + self._on_behalf,
                     request.required_scope,
                     self._redact,
                     self._vendor,

@@ -30,6 +30,8 @@ class Vendor:
             that cannot be told from a row that is missing.
         max_attempts: How often a request is tried that is answered with a status.
         pasted_prefix: What people paste before a key, and is no part of it.
+        workspace_header: The header that names the workspace to act for, if the key of
+            one may act for others.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Vendor:
     missing_route: str | None = None
     max_attempts: Mapping[int, int] = field(default_factory=dict)
     pasted_prefix: str = ""
+    workspace_header: str = ""
 
     def clean_key(self, key: str) -> str:
         """Return a key without what was pasted before it."""
@@ -66,5 +69,7 @@ INSTANTLY = Vendor(
         "give it `{scope}` or `all:{action}` in Instantly's settings"
     ),
     missing_route="Route",
+    workspace_header="x-as-workspace",
 )
-"""https://developer.instantly.ai/getting-started/rate-limit: 100 a second as well."""
+"""https://developer.instantly.ai/getting-started/rate-limit: 100 a second as well.
+The header: https://developer.instantly.ai/guides/workspace-group"""

@@ -9,6 +9,9 @@ from singer_sdk.singerlib.catalog import Metadata, StreamMetadata
 
 from tap_instantly.api.errors import truncate
 
+WORKSPACE = "workspace_id"
+"""A setting, and the column of every stream that the setting adds."""
+
 if t.TYPE_CHECKING:
     from collections.abc import Sequence
 

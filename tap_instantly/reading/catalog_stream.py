@@ -18,6 +18,7 @@ from tap_instantly.reading.additional_fields import (
     prune,
 )
 from tap_instantly.reading.catalog import (
+    WORKSPACE,
     check_replication_keys,
     get_keys,
     keep_selected,
@@ -44,11 +45,19 @@ class CatalogStream(Stream):
         """Belong to a tap."""
         super().__init__(tap)
         self._kept_nested: set[str] = set()
+        self.primary_keys = self.table_keys
 
     @cached_property
     def key_fields(self) -> Sequence[str]:
         """The keys of the entity, whatever a catalog says."""
         return t.cast("Sequence[str]", type(self).primary_keys)
+
+    @property
+    def table_keys(self) -> Sequence[str]:
+        """The keys of a table that may hold rows of several workspaces."""
+        if not self.config.get(WORKSPACE):
+            return self.key_fields
+        return tuple(dict.fromkeys((WORKSPACE, *self.key_fields)))
 
     @cached_property
     def bookmark_key(self) -> str | None:
@@ -67,10 +76,10 @@ class CatalogStream(Stream):
             ConfigurationError: If the catalog has keys that the stream cannot go by.
         """
         super().apply_catalog(catalog)
-        self.primary_keys, self.replication_key = self.key_fields, self.bookmark_key
+        self.primary_keys, self.replication_key = self.table_keys, self.bookmark_key
         entry = catalog.get_stream(self.name)
         if entry is not None and entry.metadata.resolve_selection().get((), True):
-            self.primary_keys = get_keys(entry, self.key_fields)
+            self.primary_keys = get_keys(entry, self.table_keys)
             check_replication_keys(entry, self.bookmark_key)
             keep_selected(entry, (*self.primary_keys, self.bookmark_key))
 

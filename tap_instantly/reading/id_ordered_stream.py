@@ -67,7 +67,7 @@ class IdOrderedStream(InstantlyStream):
     def generate_partitions(
         self, window: TimeWindow, parent_keys: ParentKeysByStream
     ) -> Iterator[Partition]:
-        (id_field,) = self.primary_keys
+        (id_field,) = self.key_fields
         lanes = Lanes(
             IdRangePlanner(
                 id_field,

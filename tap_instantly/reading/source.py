@@ -9,6 +9,7 @@ from itertools import chain, compress
 
 from tap_instantly.api.errors import truncate
 from tap_instantly.incremental import TimeWindow
+from tap_instantly.reading.catalog import WORKSPACE
 from tap_instantly.reading.conform import RecordConformer, SchemaMismatchError
 from tap_instantly.reading.keyed_page import KeyedPage
 from tap_instantly.reading.partition import Partition, RecordBatch
@@ -171,6 +172,9 @@ class StreamSource:
         page = fetch(self._stream.request(partition, cursor))
         self._warn_repaired(page)
         page = self._stream.transform_page(page, partition, cursor)
+        if workspace := self._stream.config.get(WORKSPACE):
+            named = {WORKSPACE: workspace}
+            page = replace(page, rows=[{**named, **row, **named} for row in page.rows])
         fields = self._stream.key_fields
         keys: list[Key]
         keys = [tuple([str(row.get(key)) for key in fields]) for row in page.rows]

@@ -19,6 +19,7 @@ from tap_instantly.api.pages import PAGED, Page, Request
 from tap_instantly.api.rate_limit import ENDPOINT_LIMITS
 from tap_instantly.incremental import BEGINNING
 from tap_instantly.reading.additional_fields import COLUMN, COLUMN_SCHEMA
+from tap_instantly.reading.catalog import WORKSPACE
 from tap_instantly.reading.paginators import CursorPaginator
 from tap_instantly.reading.partition import Partition
 from tap_instantly.reading.sdk_stream import SDKStream
@@ -42,16 +43,26 @@ SPLITTABLE = (*REFUSALS, NotAllowedError, NotFoundError)
 """Answers after which a partition may be read in parts, or not at all."""
 
 
+WORKSPACE_SCHEMA: dict[str, t.Any] = {
+    "type": "string",
+    "description": "Workspace that the row is of; the first part of every key.",
+}
+
+
 class SchemaWithColumn(StreamSchema[str]):
-    """The schema in a file, with the column `additional_fields` if it is wanted."""
+    """The schema in a file, with the columns that settings ask for."""
 
     @override
     def get_stream_schema(self, stream: t.Any, stream_class: t.Any) -> dict[str, t.Any]:
         schema = super().get_stream_schema(stream, stream_class)
-        if not stream.config.get(COLUMN, True):
-            return schema
-        properties = schema["properties"] | {COLUMN: COLUMN_SCHEMA}
-        return {**schema, "properties": properties}
+        properties, required = schema["properties"], schema.get("required", [])
+        if stream.config.get(COLUMN, True):
+            properties = properties | {COLUMN: COLUMN_SCHEMA}
+        if stream.config.get(WORKSPACE):
+            properties = {WORKSPACE: WORKSPACE_SCHEMA} | properties
+            properties[WORKSPACE] = WORKSPACE_SCHEMA
+            required = [*dict.fromkeys((WORKSPACE, *required))]
+        return {**schema, "properties": properties, "required": required}
 
 
 class EndpointStream(SDKStream):

@@ -58,6 +58,7 @@ _IN_WORDS = {
     "labels": "lead labels",
     "lists": "lead lists",
     "blocked": "block list entries",
+    "workspaces": "members of the group",
 }
 _COUNT = click.IntRange(min=0)
 _AT_LEAST_ONE = click.IntRange(min=1)

@@ -185,7 +185,15 @@ class Entity:
         return self.bulk is None
 
 
-COMMON = frozenset({"id", "timestamp_created", "organization_id", "additional_fields"})
+COMMON = frozenset(
+    {
+        "id",
+        "workspace_id",
+        "organization_id",
+        "timestamp_created",
+        "additional_fields",
+    }
+)
 """What the rows of most entities have, and nobody can write."""
 
 LEAD_LABELS = Entity(

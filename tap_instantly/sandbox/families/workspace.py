@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,7 @@ class Sizes:
     tags: int = 6
     subsequences: int = 5
     blocked: int = 230
+    workspaces: int = 4
 
 
 class Workspace:
@@ -69,6 +70,13 @@ class Workspace:
         self.users = [Draw(seed, "user", number).uuid4() for number in range(6)]
         self.new_table = partial(Table, switches=switches, ties=ties)
         self.tables: Tables = {}
+
+    def member(self, number: int) -> Workspace:
+        """Return the plan of a workspace of the group that this one administers."""
+        seed = self.draw("client", number).below(2**31)
+        return Workspace(
+            seed, replace(self.sizes, workspaces=0), self.ties, self.switches
+        )
 
     def draw(self, *key: object) -> Draw:
         """Return the numbers that belong to a key in this workspace."""

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 API_KEYS = 5
-GROUP_MEMBERS = 4
 INVITED = 3
 """Members who have not accepted yet, beside the workspace's users."""
 PHONE_NUMBERS = 3
@@ -36,7 +35,7 @@ _SCOPES = (
 )
 _ROLES = ("owner", "admin", "editor", "editor", "view", "client")
 _PERMISSIONS = ("dashboard.view", "campaigns.view", "analytics.view", "unibox.all")
-_STATES = ("accepted", "pending", "accepted", "rejected")
+_STATES = {1: "pending", 3: "rejected"}
 _CLIENTS = ("Northwind", "Bäckerei Lang", "Harbor & Sons", "Quill Freight")
 _PLACES = (("US", "Denver", "+1303"), ("US", "Austin", "+1512"), ("GB", "Leeds", "+44"))
 
@@ -199,14 +198,14 @@ class WorkspaceAdmin(Family):
             }
 
     def _group_members(self) -> Iterator[Row]:
-        for number in range(GROUP_MEMBERS):
+        for number in range(self._workspace.sizes.workspaces):
             draw = self._workspace.draw("group member", number)
             created = NEWEST - (50 + draw.below(500)) * timestamps.DAY
             row: Row = {
                 "id": self._workspace.draw("group member", number, "id").uuid4(),
                 "admin_workspace_id": self._workspace.organization,
-                "sub_workspace_id": self._workspace.draw("client", number).uuid4(),
-                "status": _STATES[number % len(_STATES)],
+                "sub_workspace_id": self._workspace.member(number).organization,
+                "status": _STATES.get(number, "accepted"),
                 "timestamp_created": timestamps.write(created),
                 "timestamp_updated": timestamps.write(
                     created + draw.below(50) * timestamps.DAY

@@ -32,6 +32,7 @@ class Options(TypedDict, total=False):
     tags: int
     subsequences: int
     blocked: int
+    workspaces: int
     order: Order | None
     cursor: Cursor | None
     comparison: Comparison | None

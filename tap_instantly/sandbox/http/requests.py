@@ -32,6 +32,12 @@ class Request:
     status: int = 0
     """What was answered; 0 until then, and where the connection was broken off."""
 
+    @property
+    def workspace(self) -> str:
+        """The workspace that the key's own acts for; "" for itself."""
+        headers = {name.lower(): text for name, text in self.headers.items()}
+        return headers.get("x-as-workspace", "")
+
 
 @dataclass(frozen=True)
 class CommittedWrite:

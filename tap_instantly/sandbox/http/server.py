@@ -6,16 +6,15 @@ import asyncio
 import threading
 from concurrent.futures import Future
 from dataclasses import fields
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from tap_instantly.sandbox.families.registry import endpoints_of
 from tap_instantly.sandbox.families.workspace import Sizes, Workspace
 from tap_instantly.sandbox.http.bodies import read_body
 from tap_instantly.sandbox.http.endpoints import check
 from tap_instantly.sandbox.http.faults import Fault, Kind, break_off
+from tap_instantly.sandbox.http.group import Group
 from tap_instantly.sandbox.http.limits import RateLimit
 from tap_instantly.sandbox.http.options import Options
 from tap_instantly.sandbox.http.requests import (
@@ -25,7 +24,6 @@ from tap_instantly.sandbox.http.requests import (
     read_request,
 )
 from tap_instantly.sandbox.http.responses import blocked, json_answer, refusal
-from tap_instantly.sandbox.http.routes import Routes
 from tap_instantly.sandbox.store.api import BadRequestError, Call, RefusedError
 from tap_instantly.sandbox.store.rows import render
 from tap_instantly.sandbox.store.switches import Behaviour, Switches
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from tap_instantly.sandbox.store.api import Endpoint
+
 
 PREFIX = "/api/v2"
 
@@ -71,6 +70,7 @@ class Sandbox(Switches):
             sandbox had the path, whether or not they succeeded.
         ledger: The writes that have changed a row, whatever was answered.
         faults: What goes wrong on purpose.
+        group: The workspaces that the key opens: its own and its members.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Sandbox(Switches):
                 setattr(self, name, value)
         self.applied_to(Behaviour())
         workspace = Workspace(seed, Sizes(**sizes), ties, self)
-        self._endpoints = endpoints_of(workspace)
+        self.group = Group(workspace)
         self.key = workspace.key
         self.tables = workspace.tables
         self.labels = self.tables["lead_labels"]
@@ -192,10 +192,6 @@ class Sandbox(Switches):
         """Stop the server."""
         self.stop()
 
-    @cached_property
-    def _routes(self) -> Routes:
-        return Routes(self._endpoints)
-
     async def _serve(self, started: Future[int]) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
@@ -217,7 +213,7 @@ class Sandbox(Switches):
         if len(self.requests) >= _KEPT_REQUESTS:
             del self.requests[: _KEPT_REQUESTS // 2]
         self.requests.append(seen)
-        found = self._find(seen.method, request.rel_url.raw_path)
+        found = self._find(seen, request.rel_url.raw_path)
         reads = seen.method in ("GET", "HEAD", "OPTIONS")
         if found[0].writes if found else not reads:
             self.writes.append(seen)
@@ -244,11 +240,14 @@ class Sandbox(Switches):
         seen.status = response.status
         return response
 
-    def _find(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]] | None:
+    def _find(
+        self, request: Request, path: str
+    ) -> tuple[Endpoint, dict[str, str]] | None:
         """Return what answers a path, percent-encoded as it came."""
         if not path.startswith(f"{PREFIX}/"):
             return None
-        return self._routes.find(method, path.removeprefix(PREFIX))
+        routes = self.group.routes(request.workspace)
+        return routes.find(request.method, path.removeprefix(PREFIX))
 
     def _respond(
         self, request: Request, found: tuple[Endpoint, dict[str, str]] | None
@@ -285,6 +284,7 @@ class Sandbox(Switches):
         self, endpoint: Endpoint, placeholders: Mapping[str, str], request: Request
     ) -> bytes:
         """Return what an endpoint answers."""
+        self.group.check(request.workspace)
         if endpoint.writes:
             body = read_body(endpoint, request)
         else:

@@ -10,7 +10,8 @@ import click
 from singer_sdk import Sink, Target
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities
-from singer_sdk.io_base import SingerReader
+from singer_sdk.io_base import SingerMessageType, SingerReader
+from singer_sdk.singerlib.json import deserialize_json
 from typing_extensions import override
 
 from tap_instantly.api.client import Client
@@ -45,14 +46,21 @@ class MessageReader(SingerReader):
 
     @override
     def deserialize_json(self, line: str) -> dict[str, t.Any]:
+        """Parse a line; the SDK's own method would log one that it cannot parse."""
         try:
-            message = super().deserialize_json(line) | {}  # a list has no union
-        except (TypeError, ValueError) as error:
+            message: dict[str, t.Any] = (
+                deserialize_json(line) | {}
+            )  # no list has a union
+        except (RecursionError, TypeError, ValueError) as error:
             msg = (
                 "The input has a line that is no Singer message; see what the tap wrote"
             )
             raise MessageError(msg) from error
-        return t.cast("dict[str, t.Any]", message)
+        is_record = message.get("type") == SingerMessageType.RECORD
+        if is_record and not isinstance(message.get("record"), dict):
+            msg = "The input has a RECORD that is no object; see what the tap wrote"
+            raise MessageError(msg)
+        return message
 
 
 class StagingSink(Sink):

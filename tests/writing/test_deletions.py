@@ -93,7 +93,7 @@ class TestMarked:
         assert (again.outcomes, again.exit_code) == (["unchanged"], 0)
         assert len(empty.writes) == 1
 
-    def test_of_null_is_no_mark(self, write: Write, empty: Sandbox) -> None:
+    def test_of_null_is_no_mark(self, write: Write) -> None:
         """A null in `_sdc_deleted_at` says that the record is there."""
         result = write(
             part(TAGS, {"label": "Here", "_sdc_deleted_at": None}), delete="marked"

@@ -49,7 +49,7 @@ def send(*_: object) -> None:
 
 def on(sandbox: Sandbox, method: str) -> None:
     """Send a signal with the first request of a method."""
-    given = []
+    given: list[object] = []
 
     def handle(request: t.Any) -> None:
         if request.method == method and not given:

@@ -308,6 +308,20 @@ class TestReassignedStatus:
         assert [sent.body for sent in empty.writes] == [{"reassigned_status": 0}, None]
         assert [sent.content for sent in empty.writes][1] == b""
 
+    def test_of_the_label_itself(self, write: Write, empty: Sandbox) -> None:
+        """The label that the leads are to get is not deleted."""
+        row = empty.labels.add(**label("Kept"))
+        empty.labels.add(**label("Gone"))
+        result = write(
+            table(LABELS, label("New")),
+            delete="mirror",
+            reassigned_status=row["interest_status"],
+        )
+        assert result.line("Kept")["outcome"] == "rejected"
+        assert result.line("Gone")["outcome"] == "deleted"
+        assert names(empty, LABELS) == {"Kept", "New"}
+        assert result.exit_code == 1
+
 
 def test_of_a_row_that_is_gone(write: Write, empty: Sandbox) -> None:
     """A DELETE that is answered with 404 is done."""

@@ -282,6 +282,17 @@ def test_report_is_flushed_line_by_line(
     assert seen == [0, 1, 2]
 
 
+def test_wait_ends_with_a_signal() -> None:
+    """What waits for rows to show up wakes at once, and not by the alarm."""
+    ending, steps = termination.Termination(), []
+    with pytest.raises(SystemExit) as caught, ending.held():
+        ending.hold()
+        ending.handle(signal.SIGTERM, None)
+        ending.sleep(600)
+        steps.append("woken")
+    assert (caught.value.code, steps) == (143, ["woken"])
+
+
 def test_hanging_write_takes_no_longer_than_allowed(
     write: Write, empty: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -285,11 +285,16 @@ def test_report_is_flushed_line_by_line(
 def test_wait_ends_with_a_signal() -> None:
     """What waits for rows to show up wakes at once, and not by the alarm."""
     ending, steps = termination.Termination(), []
-    with pytest.raises(SystemExit) as caught, ending.held():
-        ending.hold()
-        ending.handle(signal.SIGTERM, None)
-        ending.sleep(600)
-        steps.append("woken")
+
+    def wait() -> None:
+        with ending.held():
+            ending.hold()
+            ending.handle(signal.SIGTERM, None)
+            ending.sleep(600)
+            steps.append("woken")
+
+    with pytest.raises(SystemExit) as caught:
+        wait()
     assert (caught.value.code, steps) == (143, ["woken"])
 
 

@@ -93,7 +93,7 @@ class TestMarked:
         assert (again.outcomes, again.exit_code) == (["unchanged"], 0)
         assert len(empty.writes) == 1
 
-    def test_of_null_is_no_mark(self, write: Write, empty: Sandbox) -> None:
+    def test_of_null_is_no_mark(self, write: Write) -> None:
         """A null in `_sdc_deleted_at` says that the record is there."""
         result = write(
             part(TAGS, {"label": "Here", "_sdc_deleted_at": None}), delete="marked"
@@ -307,6 +307,20 @@ class TestReassignedStatus:
         )
         assert [sent.body for sent in empty.writes] == [{"reassigned_status": 0}, None]
         assert [sent.content for sent in empty.writes][1] == b""
+
+    def test_of_the_label_itself(self, write: Write, empty: Sandbox) -> None:
+        """The label that the leads are to get is not deleted."""
+        row = empty.labels.add(**label("Kept"))
+        empty.labels.add(**label("Gone"))
+        result = write(
+            table(LABELS, label("New")),
+            delete="mirror",
+            reassigned_status=row["interest_status"],
+        )
+        assert result.line("Kept")["outcome"] == "rejected"
+        assert result.line("Gone")["outcome"] == "deleted"
+        assert names(empty, LABELS) == {"Kept", "New"}
+        assert result.exit_code == 1
 
 
 def test_of_a_row_that_is_gone(write: Write, empty: Sandbox) -> None:

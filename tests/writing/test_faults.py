@@ -95,7 +95,7 @@ CASES = [
 @pytest.mark.parametrize("commits", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("stream", "action"), CASES)
-def test_uncertain_write_is_found_out(
+def test_uncertain_write_is_found_out(  # noqa: PLR0913 (each is one of its parameters)
     write: Write, empty: Sandbox, stream: str, action: str, kind: str, *, commits: bool
 ) -> None:
     """A write that was carried out is not sent again, any other is sent once more."""

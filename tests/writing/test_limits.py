@@ -65,7 +65,7 @@ class TestMaxChangePercent:
             (100, (11, 11, 11), 33, False),
         ],
     )
-    def test_border(
+    def test_border(  # noqa: PLR0913 (each is one of its parameters)
         self,
         write: Write,
         empty: Sandbox,
@@ -185,7 +185,7 @@ class TestOnReject:
         ("on_reject", "created", "exit_code"),
         [("fail", 3, 1), ("skip", 3, 0), ("fail_fast", 0, 1)],
     )
-    def test_rejected(
+    def test_rejected(  # noqa: PLR0913 (each is one of its parameters)
         self,
         write: Write,
         empty: Sandbox,

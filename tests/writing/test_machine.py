@@ -13,7 +13,6 @@ This is what the target promises, and under which conditions:
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import logging
 import os
@@ -147,7 +146,7 @@ SWITCHES = st.fixed_dictionaries(
 )
 
 
-class Killed(BaseException):  # noqa: N818 (it is no error)
+class Killed(BaseException):
     """The end of a process that cannot do anything about it."""
 
 

@@ -1,8 +1,8 @@
 """A server that answers otherwise than the sandbox, as far as the facts allow.
 
-Lists come oldest first and in one page; optional fields are null; a creation is answered
-with 201, an update with the changed fields alone, a deletion with 204, a batch without
-rows and counts; what is not there gets a page of HTML.
+Lists come oldest first and in one page; optional fields are null; a creation is
+answered with 201, an update with the changed fields alone, a deletion with 204, a batch
+without rows and counts; what is not there gets a page of HTML.
 """
 
 from __future__ import annotations
@@ -15,8 +15,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.writing.runs import BLOCKED, DELETED, LABELS, LISTS, STATE, TAGS, label
-from tests.writing.runs import part, run, table
+from tests.writing.runs import (
+    BLOCKED,
+    DELETED,
+    LABELS,
+    LISTS,
+    STATE,
+    TAGS,
+    label,
+    part,
+    run,
+    table,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +51,7 @@ class Other(BaseHTTPRequestHandler):
     writes: t.ClassVar[list[tuple[str, str]]]
     answers_creations: t.ClassVar[bool]
 
-    def do_GET(self) -> None:  # noqa: N802 (named by http.server)
+    def do_GET(self) -> None:
         """Give a list or a row."""
         kind, identity = self._place()
         if not identity:
@@ -51,7 +61,7 @@ class Other(BaseHTTPRequestHandler):
         else:
             self._answer(404)
 
-    def do_POST(self) -> None:  # noqa: N802 (named by http.server)
+    def do_POST(self) -> None:
         """Create or delete."""
         kind, action = self._place()
         body = self._body()
@@ -68,7 +78,7 @@ class Other(BaseHTTPRequestHandler):
             self.rows[kind][identity] = row
         self._answer(201, self.rows[kind][identity] if self.answers_creations else None)
 
-    def do_PATCH(self) -> None:  # noqa: N802 (named by http.server)
+    def do_PATCH(self) -> None:
         """Change some fields."""
         kind, identity = self._place()
         body = self._body()
@@ -78,7 +88,7 @@ class Other(BaseHTTPRequestHandler):
         self.rows[kind][identity] |= body
         self._answer(200, body)
 
-    def do_DELETE(self) -> None:  # noqa: N802 (named by http.server)
+    def do_DELETE(self) -> None:
         """Delete a row."""
         kind, identity = self._place()
         self._body()

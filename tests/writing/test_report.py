@@ -149,7 +149,7 @@ class TestInterestStatus:
         row = empty.labels.add(**label("Confidential"))
         result = write(part(LABELS, label("Confidential", "negative")))
         line = result.line("Confidential")
-        after = empty.labels.get(row["id"])["interest_status"]
+        after = empty.labels.rows[0]["interest_status"]
         assert after != row["interest_status"]
         assert line["outcome"] == "updated"
         assert "interest_status" in line["reason"]
@@ -196,7 +196,7 @@ def test_log_ends_with_a_line_a_stream(write: Write) -> None:
 
 def test_no_value_in_the_log(write: Write, empty: Sandbox) -> None:
     """Neither names nor other values, nor the key, whatever the outcome."""
-    secret = "Confidential"
+    secret = "Confidential"  # noqa: S105 (no password)
     empty.labels.add(**label(f"{secret} 1"), description=...)
     empty.labels.add(**label(f"{secret} 2"))
     for _ in range(2):

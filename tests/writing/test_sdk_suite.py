@@ -1,9 +1,8 @@
 """The SDK's own suite for targets, as far as it applies.
 
-Its inputs are tables of invented names, which no target of an API can write. A stream map
-makes tags of their rows, so that all of its tests apply but two: a record that lacks a
-key property must end the run there, and is one reject of several here; and only one STATE
-comes at the end, because nothing is settled before.
+Its inputs are tables of invented names, which no target of an API can write. A stream
+map makes tags of their rows, so that all of its tests apply but one: a record that
+lacks a key property must end the run there, and is one reject of several here.
 """
 
 from __future__ import annotations

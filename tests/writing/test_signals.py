@@ -49,7 +49,7 @@ def send(*_: object) -> None:
 
 def on(sandbox: Sandbox, method: str) -> None:
     """Send a signal with the first request of a method."""
-    given = []
+    given: list[object] = []
 
     def handle(request: t.Any) -> None:
         if request.method == method and not given:
@@ -280,6 +280,22 @@ def test_report_is_flushed_line_by_line(
     empty.on_request = look
     write(part(TAGS, *({"label": name} for name in "ABC")))
     assert seen == [0, 1, 2]
+
+
+def test_wait_ends_with_a_signal() -> None:
+    """What waits for rows to show up wakes at once, and not by the alarm."""
+    ending, steps = termination.Termination(), []
+
+    def wait() -> None:
+        with ending.held():
+            ending.hold()
+            ending.handle(signal.SIGTERM, None)
+            ending.sleep(600)
+            steps.append("woken")
+
+    with pytest.raises(SystemExit) as caught:
+        wait()
+    assert (caught.value.code, steps) == (143, ["woken"])
 
 
 def test_hanging_write_takes_no_longer_than_allowed(

@@ -1,9 +1,10 @@
-"""The command, and `python -m tap_instantly`."""
+"""The commands that read, and `python -m tap_instantly`."""
 
 import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -23,17 +24,46 @@ So few pages are in memory as objects at a time, rather than as text.
 
 def main() -> None:
     """Run the tap."""
+
+    def load() -> Callable[[], object]:
+        from tap_instantly.tap import TapInstantly  # noqa: PLC0415 (it takes its time)
+
+        return TapInstantly.cli
+
+    run(load)
+
+
+def source() -> None:
+    """Run the tap behind Airbyte's protocol."""
+
+    def load() -> Callable[[], object]:
+        try:
+            from tap_instantly import airbyte  # noqa: PLC0415 (it takes its time)
+        except ModuleNotFoundError as error:
+            if error.name != "airbyte_protocol_dataclasses":
+                raise
+            sys.exit("source-instantly needs: pip install 'tap-instantly[airbyte]'")
+        return airbyte.main
+
+    run(load)
+
+
+def run(load: Callable[[], Callable[[], object]]) -> None:
+    """Run a command.
+
+    Args:
+        load: Imports it.
+    """
     for number in SIGNALS:  # until the tap takes over, there is no state to write
         signal.signal(number, lambda signum, _: os._exit(128 + signum))
     gc.disable()  # nothing that is imported is garbage, and to look for it takes long
-    from tap_instantly.tap import TapInstantly  # noqa: PLC0415 (it takes its time)
-
+    command = load()
     gc.freeze()
     gc.set_threshold(MANY_OBJECTS)
     gc.enable()
     sys.setswitchinterval(WHOLE_PAGE)
     try:
-        TapInstantly.cli()
+        command()
     finally:
         for number in SIGNALS:  # nor is there anything left to do
             signal.signal(number, lambda *_: None)

@@ -6,6 +6,7 @@ import json
 import select
 import sys
 import typing as t
+from datetime import datetime, timezone
 
 import msgspec
 from singer_sdk.contrib.msgspec import MsgSpecWriter, enc_hook, encoder
@@ -28,6 +29,22 @@ class LineWriter(MsgSpecWriter):
     @override
     def write_message(self, message: Message) -> None:
         self.write(encode_messages([message.to_dict()]))
+
+    def encode_records(
+        self, stream: str, records: list[dict[str, t.Any]], version: int | None
+    ) -> bytes:
+        """Return the messages of some records; any thread may."""
+        message: dict[str, t.Any] = {"version": version} if version else {}
+        message["time_extracted"] = datetime.now(timezone.utc)
+        head = {"type": "RECORD", "stream": stream}
+        return encode_messages(
+            [{**head, "record": record, **message} for record in records]
+        )
+
+    def write_records(self, lines: bytes, count: int) -> None:
+        """Write so many encoded records."""
+        del count
+        self.write(lines)
 
     def write(self, lines: bytes) -> None:
         """Write encoded messages.

@@ -194,12 +194,14 @@ class Client:
         self,
         request: Request,
         *,
+        on_send: Callable[[], None],
         on_retry: Callable[[Details], None],
     ) -> list[Record]:
         """Send a write, and send it again only if it has certainly not arrived.
 
         Args:
             request: What is to be written.
+            on_send: Called when nothing is waited for any more, before each attempt.
             on_retry: Called before each delay, with its seconds and the exception.
 
         Returns:
@@ -211,7 +213,7 @@ class Client:
             SyncError: If it could not be sent at all; the text says why.
         """
         return self._repeat(
-            partial(self._write_once, request), UNSENT, on_retry=on_retry
+            partial(self._write_once, request, on_send), UNSENT, on_retry=on_retry
         )
 
     def _repeat(
@@ -243,8 +245,11 @@ class Client:
             msg = f"{self._url} cannot be reached ({reason}); check the network"
             raise UnreachableError(msg) from error
 
-    def _write_once(self, request: Request) -> list[Record]:
+    def _write_once(
+        self, request: Request, on_send: Callable[[], None]
+    ) -> list[Record]:
         self._rate_limiter.wait()
+        on_send()
         try:
             body = self._send(request, is_success=_is_success)
             return Page.parse(body, request.data_selector).rows

@@ -84,6 +84,7 @@ class UncertainWriteError(FatalAPIError):
 
 
 UNREACHABLE = "cannot be reached"
+UNAVAILABLE = "not available now"
 
 OUTCOMES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "key not accepted",
@@ -97,6 +98,9 @@ def describe_outcome(error: Exception) -> str:
     """Say in a word or two what has become of a stream that cannot be read."""
     if isinstance(error, UnreachableError):
         return UNREACHABLE
+    is_page = not isinstance(error, MalformedPageError)
+    if isinstance(error, RetriableAPIError) and is_page:
+        return UNAVAILABLE
     return OUTCOMES.get(getattr(error, "status", 0), "not readable")
 
 

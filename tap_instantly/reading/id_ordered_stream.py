@@ -43,6 +43,7 @@ class LanePaginator(Paginator):
 
     def __init__(self, partition: LanePartition, fetch_page: FetchPage) -> None:
         """Begin before the first page."""
+        super().__init__(fetch_page)
         self._pages = partition.lanes.read(partition.lane, fetch_page)
 
     @override

@@ -25,7 +25,6 @@ from tap_instantly.incremental import (
     TimeWindow,
     parse_timestamp,
 )
-from tap_instantly.messages import LineWriter, encode_messages
 from tap_instantly.reading.catalog_stream import CatalogStream
 from tap_instantly.stats import SyncStats
 
@@ -36,6 +35,7 @@ if t.TYPE_CHECKING:
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
 
+    from tap_instantly.messages import LineWriter
     from tap_instantly.reading.partition import RecordBatch
 
 DAILY_LOOKBACK = timedelta(days=28)
@@ -160,12 +160,11 @@ class SDKStream(CatalogStream):
 
     def encode_records(self, records: list[Record]) -> bytes:
         """Return the RECORD messages of some records."""
-        message: dict[str, t.Any] = {"version": self._version} if self._version else {}
-        message["time_extracted"] = datetime.now(timezone.utc)
-        head = {"type": "RECORD", "stream": self.name}
-        return encode_messages(
-            [{**head, "record": record, **message} for record in records]
-        )
+        return self._writer.encode_records(self.name, records, self._version)
+
+    @property
+    def _writer(self) -> LineWriter:
+        return t.cast("LineWriter", self._tap.message_writer)
 
     @cached_property
     def _version(self) -> int | None:
@@ -286,11 +285,10 @@ class SDKStream(CatalogStream):
 
     def _write_raw(self, context: Context | None) -> None:
         """Write batches of encoded records, and otherwise do as the SDK does."""
-        writer = t.cast("LineWriter", self._tap.message_writer)
         self._write_starting_replication_value(context)
         with self.get_record_counter() as counter, self.get_sync_timer():
             for batch in self._read_batches():
-                writer.write(batch.lines)
+                self._writer.write_records(batch.lines, batch.count)
                 self.state_manager.is_flushed = False
                 counter.increment(batch.count)
         self._finalize_state(self.stream_state)

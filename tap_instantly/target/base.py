@@ -109,6 +109,18 @@ class PlanningTarget(CommandLine, Target):
         self._staging = Staging()
         self._termination = Termination()
         super().__init__(**options)
+        self._report = self._new_report()
+
+    def _new_report(self) -> Report:
+        path = self.config.get("report_path")
+        try:
+            return Report(
+                Path(path) if path else None,
+                has_values=bool(self.config.get("report_values")),
+            )
+        except OSError as error:
+            msg = f"`report_path`: the file cannot be written ({error.strerror})"
+            raise ConfigurationError(msg) from error
 
     @override
     def _setting_errors(self) -> Iterator[str]:
@@ -176,23 +188,15 @@ class PlanningTarget(CommandLine, Target):
         # The SDK has nothing to write, but counters to close.
         state, self._latest_state = self._latest_state, None
         super().process_endofpipe()
-        path = self.config.get("report_path")
-        try:
-            report = Report(
-                Path(path) if path else None, has_values=self.config["report_values"]
-            )
-        except OSError as error:
-            msg = f"`report_path`: the file cannot be written ({error.strerror})"
-            raise ConfigurationError(msg) from error
         client = Client({**self.config, "max_concurrency": 1}, self.vendor)
-        tools = Tools(client, report, self._termination, self.logger)
+        tools = Tools(client, self._report, self._termination, self.logger)
         run = Run(self.config, self._staging, tools)
-        written = [e for e in self.entities if e.stream in self._unknown]
+        written = [e for e in self.entities if e.stream in self._sinks_active]
         try:
             run.execute(written, self.complete)
         finally:
             client.close()
-            report.close()
+            self._report.close()
             self._staging.close()
         if run.failure:
             sys.exit(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from tap_instantly.api.pages import ARRAY, OBJECT, PAGED
+from tap_instantly.api.pages import OBJECT, PAGED, SURROGATE
 from tap_instantly.api.vendor import INSTANTLY
 from tap_instantly.reading.paginators import CursorPaginator
 
@@ -86,6 +86,8 @@ class Field:
             return "" if self.is_nullable else f"`{self.name}` cannot be null"
         if not isinstance(value, self.kind):
             return f"`{self.name}` must be {KINDS[self.kind]}"
+        if isinstance(value, str) and SURROGATE.search(value):
+            return f"`{self.name}` has half a character"
         if self.choices and value not in self.choices:
             choices = ", ".join(self.choices[:-1])
             return f"`{self.name}` must be {choices} or {self.choices[-1]}"
@@ -252,6 +254,3 @@ BLOCK_LIST_ENTRIES = Entity(
 
 ENTITIES = (LEAD_LABELS, LEAD_LISTS, CUSTOM_TAGS, BLOCK_LIST_ENTRIES)
 """In the order in which they are written."""
-
-BULK_CREATED = PAGED
-BULK_DELETED = ARRAY

@@ -26,7 +26,7 @@ class WantedRecords(t.Protocol):
         """Generate them in the input's order."""
 
     def has(self, identity: str | None) -> bool:
-        """Tell whether a record has an identity."""
+        """Tell whether a record has an identity; with None, whether one has none."""
 
 
 class HeldRows(t.Protocol):
@@ -117,13 +117,14 @@ class Planner:
         self._policy = policy
         self._old_keys: dict[t.Any, list[str]] = {}
         for old, new in policy.renames.get(entity.stream, {}).items():
-            normalize = entity.key.normalize
-            self._old_keys.setdefault(normalize(new), []).append(normalize(old))
+            old_key, new_key = map(entity.key.normalize, (old, new))
+            if old_key != new_key:
+                self._old_keys.setdefault(new_key, []).append(old_key)
         self._is_by_id = policy.match_by == entity.id_field
         self._renamed_ids = set[str]()
         self._new_keys = set[str | None]()
-        self._lacks_identity = False
         self._has_records = False
+        self._may_mirror = False
 
     def steps(self, *, is_complete: bool) -> Iterator[Step]:
         """Generate a step for each record, then those for rows that nobody wants.
@@ -131,17 +132,17 @@ class Planner:
         Args:
             is_complete: Whether the records are all that there shall be.
         """
+        # A record without an identity may be about any row.
+        self._may_mirror = is_complete and not self._wanted.has(None)
         for record in self._wanted:
-            yield self._step(record, is_complete=is_complete)
-        may_delete = is_complete and self._has_records and not self._lacks_identity
-        if self._policy.delete == "mirror" and may_delete:
+            yield self._step(record)
+        if self._policy.delete == "mirror" and self._may_mirror and self._has_records:
             yield from self._deletions()
 
-    def _step(self, record: StagedRecord, *, is_complete: bool) -> Step:
+    def _step(self, record: StagedRecord) -> Step:
         step = Step(record.position, record.values.get(self._entity.key.name))
         is_marked = record.values.get(DELETION_MARKER) is not None
-        self._lacks_identity |= record.identity is None
-        self._has_records |= record.identity is not None and not is_marked
+        self._has_records |= not is_marked
         if record.is_superseded:
             step.outcome = "superseded"
             step.reason = "a later record is about the same row"
@@ -151,7 +152,7 @@ class Planner:
             if rows:
                 self._take_over(step, rows[0])
             if is_marked:
-                self._mark(step, rows, is_complete=is_complete)
+                self._mark(step, rows)
             elif rows:
                 self._update(step, record, rows[0])
             else:
@@ -192,15 +193,15 @@ class Planner:
         old_keys = self._old_keys.get(record.identity, [])
         old_rows = [row for old in old_keys for row in self._held.named(old)]
         self._renamed_ids.update(row.id for row in old_rows)
+        if any(map(self._wanted.has, old_keys)):
+            msg = "the input has both the old name and the new one"
+            raise RejectedError(msg)
         if not old_rows:
             return rows
         if rows:
             vendor = self._entity.vendor.name
             msg = f"{vendor} has both the old name and the new one"
             raise RejectedError(msg, ", ".join(row.id for row in [*old_rows, *rows]))
-        if any(map(self._wanted.has, old_keys)):
-            msg = "the input has both the old name and the new one"
-            raise RejectedError(msg)
         if len(old_rows) > 1:
             raise self._ambiguous(old_rows)
         return old_rows
@@ -210,16 +211,16 @@ class Planner:
         vendor = self._entity.vendor.name
         return RejectedError(f"{vendor} has several rows with this name", ids)
 
-    def _mark(self, step: Step, rows: list[Row], *, is_complete: bool) -> None:
+    def _mark(self, step: Step, rows: list[Row]) -> None:
         """Plan what becomes of a record that is marked as deleted."""
         if self._policy.delete == "never":
             step.outcome = "skipped"
             step.reason = "it is marked as deleted, and `delete` is `never`"
         elif not rows:
             step.outcome = "unchanged"
-        elif self._policy.delete == "mirror" and not is_complete:
+        elif self._policy.delete == "mirror" and not self._may_mirror:
             step.outcome = "skipped"
-            step.reason = "it is marked as deleted, but the input is not complete"
+            step.reason = "it is marked as deleted, but the table may not be complete"
         else:
             self._delete(step)
 
@@ -247,15 +248,15 @@ class Planner:
 
     def _create(self, step: Step, record: StagedRecord) -> None:
         values = self._values(record)
+        if self._policy.mode == "update":
+            step.outcome = "skipped"
+            step.reason = "it is new, and `mode` is `update`"
+            return
         for each in self._entity.fields:
             if each.is_required and each.name not in values:
                 msg = f"a new {self._entity.noun} needs `{each.name}`"
                 raise RejectedError(msg)
         self._check_costs(values)
-        if self._policy.mode == "update":
-            step.outcome = "skipped"
-            step.reason = "it is new, and `mode` is `update`"
-            return
         key = self._entity.key
         step.action = "create"
         step.values = values | {key.name: trim_key(key.normalize, values[key.name])}
@@ -272,13 +273,13 @@ class Planner:
         if not changed:
             step.outcome = "unchanged"
             return
-        self._check_costs(changed)
-        if self._entity.key.name in changed:
-            self._check_name(values, row)
         if self._policy.mode == "create":
             step.outcome = "skipped"
             step.reason = "it is there already, and `mode` is `create`"
             return
+        self._check_costs(changed)
+        if self._entity.key.name in changed:
+            self._check_name(values, row)
         step.action, step.values = "update", changed
         step.before = {name: row.values.get(name) for name in changed}
 

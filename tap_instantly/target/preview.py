@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from collections import Counter
+
+from tap_instantly.target.one_line import to_line
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,11 +36,11 @@ def describe_plan(
     )
     # In the order in which they would be written.
     for step in sorted(steps, key=lambda step: step.action == "delete"):
-        name = json.dumps(step.key, ensure_ascii=False)
+        name = to_line(step.key)
         if entity.key.name in step.before:
-            name = f"{json.dumps(step.old_key, ensure_ascii=False)} -> {name}"
+            name = f"{to_line(step.old_key)} -> {name}"
         fields = f": {', '.join(step.values)}" if step.values else ""
         yield f"  {SIGNS[step.action]} {name}{fields}"
     for step in refused:
-        name = json.dumps(step.key, ensure_ascii=False)
+        name = to_line(step.key)
         yield f"  ! {name}: {step.reason}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 from collections import Counter
+
+from tap_instantly.target.one_line import to_line
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +63,7 @@ class Report:
                 "reason": ": ".join(filter(None, (step.reason, step.detail))) or None,
                 "requests": step.requests,
             }
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.write(to_line(line) + "\n")
             self._file.flush()
 
     def _fields(self, step: Step) -> object:

@@ -62,7 +62,7 @@ class Run:
         chosen = list(entities)
         try:
             for entity in chosen:
-                if self._read(entity):
+                if self._staging.wanted(entity.stream) and self._read(entity):
                     self._plan(entity, is_complete=entity.stream in complete)
             for entity in chosen:
                 if not self._config["dry_run"]:

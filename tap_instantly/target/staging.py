@@ -7,6 +7,8 @@ import sqlite3
 import typing as t
 from dataclasses import dataclass, field
 
+from tap_instantly.api.pages import REPLACEMENT, SURROGATE
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -76,6 +78,7 @@ class Staging:
     ) -> None:
         """Add a record, which supersedes those of the same identity."""
         if identity is not None:
+            identity = SURROGATE.sub(REPLACEMENT, identity)  # as rows are read
             self._database.execute(
                 "UPDATE record SET is_superseded = 1"
                 " WHERE stream = ? AND identity = ? AND is_superseded = 0",
@@ -127,11 +130,15 @@ class Wanted:
                 position, identity, json.loads(body), bool(is_superseded)
             )
 
+    def __bool__(self) -> bool:
+        """Tell whether there are any."""
+        return next(iter(self), None) is not None
+
     def has(self, identity: str | None) -> bool:
-        """Tell whether a record has this identity."""
+        """Tell whether a record has this identity; with None, whether one has none."""
         return _exists(
             self._database.execute(
-                "SELECT 1 FROM record WHERE stream = ? AND identity = ? LIMIT 1",
+                "SELECT 1 FROM record WHERE stream = ? AND identity IS ? LIMIT 1",
                 (self._stream, identity),
             )
         )

@@ -46,14 +46,24 @@ class Termination:
             signal.signal(signal.SIGALRM, self._interrupt)
             signal.setitimer(signal.ITIMER_REAL, GRACE)
 
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Let what is done here finish, within some seconds, before a signal ends it.
+    def hold(self) -> None:
+        """Let what follows finish, within some seconds, before a signal ends it.
 
         Raises:
-            SystemExit: Afterwards, or in its midst if it takes too long.
+            SystemExit: If one has come already.
         """
         self._is_held = True
+        if self._exit_code:
+            raise SystemExit(self._exit_code)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """End what `hold` begins within.
+
+        Raises:
+            SystemExit: At the end if a signal has come, or in the midst if it takes
+                too long.
+        """
         try:
             yield
         finally:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
+from http import HTTPStatus
 from urllib.parse import quote
 
 from singer_sdk.exceptions import FatalAPIError
 
-from tap_instantly.api.errors import NotFoundError, describe_attempt
-from tap_instantly.api.pages import Request
+from tap_instantly.api.errors import (
+    RefusedError,
+    UncertainWriteError,
+    describe_attempt,
+)
+from tap_instantly.api.pages import ARRAY, Request
 from tap_instantly.incremental import parse_timestamp
 from tap_instantly.reading.keyed_page import KeyedPage
 from tap_instantly.target.staging import Row
 
 if t.TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from backoff.types import Details
@@ -31,11 +37,13 @@ class Workspace:
 
     Attributes:
         requests: How many requests were sent.
+        before_write: Called before each attempt at a write; it may prevent it.
     """
 
     def __init__(self, client: Client, entity: Entity, logger: logging.Logger) -> None:
         """Take the client that sends the requests."""
         self.requests = 0
+        self.before_write: Callable[[], None] = lambda: None
         self._client, self._entity, self._logger = client, entity, logger
 
     def rows(self) -> Iterator[list[Row]]:
@@ -62,7 +70,9 @@ class Workspace:
         """
         try:
             page = self._fetch(self._request("GET", self._row_path(), identity))
-        except NotFoundError:
+        except RefusedError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
             return None
         return self.row(page.rows[0]) if page.rows else None
 
@@ -88,11 +98,11 @@ class Workspace:
 
     def create(self, values: dict[str, t.Any]) -> Record:
         """Create a row, and return it as Instantly answers."""
-        return self._write("POST", self._entity.path, params=values)
+        return self._write_row("POST", self._entity.path, params=values)
 
     def update(self, identity: str, values: dict[str, t.Any]) -> Record:
         """Change some fields of a row, and return it as Instantly answers."""
-        return self._write("PATCH", self._row_path(), identity, values)
+        return self._write_row("PATCH", self._row_path(), identity, values)
 
     def delete(self, identity: str, reassigned_status: int | None) -> Record:
         """Delete a row, and return it as Instantly answers.
@@ -103,33 +113,54 @@ class Workspace:
         """
         field = self._entity.reassigned_by
         params = {field: reassigned_status} if field else {}
-        return self._write("DELETE", self._row_path(), identity, params)
+        return self._write_row("DELETE", self._row_path(), identity, params)
 
     def create_many(self, keys: list[str]) -> Record:
         """Create rows by their natural keys, and return what Instantly answers."""
         bulk = self._entity.bulk
         assert bulk is not None  # noqa: S101 (for the type checker)
-        return self._write("POST", bulk.create, params={bulk.values: keys})
+        request = self._request("POST", bulk.create, params={bulk.values: keys})
+        return self._write(request)[0]
 
-    def delete_many(self, ids: list[str]) -> None:
-        """Delete rows by their ids."""
+    def delete_many(self, ids: list[str]) -> set[str]:
+        """Delete rows by their ids, and return those that Instantly answers with."""
         bulk = self._entity.bulk
         assert bulk is not None  # noqa: S101 (for the type checker)
-        self._write("POST", bulk.delete, params={bulk.ids: ids}, scope="delete")
+        request = self._request("POST", bulk.delete, params={bulk.ids: ids})
+        request = replace(
+            request,
+            required_scope=f"{self._entity.scope}:delete",
+            data_selector=ARRAY,
+        )
+        return {str(row.get(self._entity.id_field)) for row in self._write(request)}
 
-    def _write(
+    def _write_row(
         self,
         method: str,
         path: str,
         identity: str = "",
         params: dict[str, t.Any] | None = None,
-        *,
-        scope: str = "",
     ) -> Record:
-        request = self._request(method, path, identity, params or {}, scope=scope)
+        """Write a row, and return it as Instantly answers.
+
+        Raises:
+            UncertainWriteError: If what is answered is not the row, among others.
+        """
+        rows = self._write(self._request(method, path, identity, params))
+        answered = rows[0].get(self._entity.id_field) if rows else None
+        if not isinstance(answered, str) or answered != (identity or answered):
+            msg = "an answer that is not the row"
+            raise UncertainWriteError(msg)
+        return rows[0]
+
+    def _write(self, request: Request) -> list[Record]:
+        return self._client.write(
+            request, on_send=self._on_send, on_retry=self._log_retry
+        )
+
+    def _on_send(self) -> None:
+        self.before_write()
         self.requests += 1
-        rows = self._client.write(request, on_retry=self._on_retry)
-        return rows[0] if rows else {}
 
     def _fetch(self, request: Request) -> Page:
         self.requests += 1
@@ -164,12 +195,10 @@ class Workspace:
         path: str,
         identity: str = "",
         params: dict[str, t.Any] | None = None,
-        *,
-        scope: str = "",
     ) -> Request:
         return Request(
             path,
-            f"{self._entity.scope}:{scope or SCOPES[method]}",
+            f"{self._entity.scope}:{SCOPES[method]}",
             method,
             {"id": quote(identity, safe="")},
             params or {},
@@ -178,6 +207,9 @@ class Workspace:
 
     def _on_retry(self, details: Details) -> None:
         self.requests += 1
+        self._log_retry(details)
+
+    def _log_retry(self, details: Details) -> None:
         self._logger.warning(
             "%s: %s; try %d follows in %.1f s",
             self._entity.stream,

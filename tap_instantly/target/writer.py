@@ -76,6 +76,9 @@ class Writer:
         self._settle_seconds: float = config["settle_seconds"]
         self._reassigned_status: int | None = config.get("reassigned_status")
         self._stops_at_refusal = config["on_reject"] == "fail_fast"
+        self._batch: list[Step] = []
+        self._sent: list[Step] = []
+        workspace.before_write = self._begin
 
     def apply(self, steps: Iterable[Step]) -> None:
         """Carry steps out; those that come to no outcome were not attempted.
@@ -90,9 +93,10 @@ class Writer:
                 try:
                     self._carry_out(batch)
                 except SystemExit:
-                    for step in batch:
-                        step.outcome = step.outcome or "uncertain"
-                        step.reason = step.reason or "the run was told to end"
+                    for step in self._sent:
+                        if not step.outcome:
+                            step.outcome = "uncertain"
+                            step.reason = "the run was told to end meanwhile"
                     raise
                 finally:
                     for step in batch:
@@ -102,6 +106,11 @@ class Writer:
             if self._stops_at_refusal and any(s.outcome == "refused" for s in batch):
                 msg = "a record was refused, and `on_reject` is `fail_fast`"
                 raise StreamStoppedError(msg)
+
+    def _begin(self) -> None:
+        """Note that a write is about to leave, unless a signal has come before it."""
+        self._termination.hold()
+        self._sent = self._batch
 
     def _batches(self, steps: Iterable[Step]) -> Iterator[list[Step]]:
         """Generate what is written at once: what is there last is what is deleted."""
@@ -115,6 +124,8 @@ class Writer:
     def _carry_out(self, batch: list[Step]) -> None:
         try:
             self._send(batch)
+        except RefusedError as error:
+            self._take_refusal(batch, error)
         except UncertainWriteError as error:
             self._settle(batch, str(error))
 
@@ -122,19 +133,19 @@ class Writer:
         """Send a write once, and take in what is answered.
 
         Raises:
+            RefusedError: If Instantly refuses it.
             UncertainWriteError: If nobody knows what has become of it.
-            StreamStoppedError: If nothing more of the stream can be written.
+            StreamStoppedError: If it could not be sent.
         """
+        self._batch = batch
         try:
             if self._entity.bulk:
                 self._send_many(batch)
             else:
                 self._send_one(batch[0])
-        except RefusedError as error:
-            self._take_refusal(batch, error)
-        except UncertainWriteError:
+        except (RefusedError, UncertainWriteError):
             raise
-        except SingerSDKError as error:  # it was not sent
+        except SingerSDKError as error:
             raise StreamStoppedError(str(error)) from error
 
     def _send_one(self, step: Step) -> None:
@@ -150,9 +161,12 @@ class Writer:
     def _send_many(self, batch: list[Step]) -> None:
         key, workspace = self._entity.key.name, self._workspace
         if batch[0].action == "delete":
-            workspace.delete_many([step.id or "" for step in batch])
+            deleted = workspace.delete_many([step.id or "" for step in batch])
             for step in batch:
-                step.outcome = "deleted"
+                step.outcome = "deleted" if step.id in deleted else ""
+            if not all(step.outcome for step in batch):
+                msg = "an answer that does not name all that was to be deleted"
+                raise UncertainWriteError(msg)
             return
         answer = workspace.create_many([step.values[key] for step in batch])
         items = answer.get("items")
@@ -239,8 +253,10 @@ class Writer:
     def _settle(self, batch: list[Step], reason: str) -> None:
         """Find out what has become of an uncertain write, and send it once more.
 
+        A refusal proves nothing then: the first write may be the reason for it.
+
         Raises:
-            StreamStoppedError: If that cannot be read.
+            StreamStoppedError: If that cannot be read, or nothing more can be written.
         """
         self._logger.warning(
             "%s: a write is uncertain (%s); looking for it",
@@ -248,17 +264,23 @@ class Writer:
             reason,
         )
         pending = self._look_for(batch)
+        refusal: RefusedError | None = None
         if pending and not self._termination.is_requested:
             try:
                 self._send(pending)
             except UncertainWriteError as error:
                 reason = str(error)
-            pending = self._look_for(s for s in pending if not s.outcome)
+            except RefusedError as error:
+                reason, refusal = f"the second time HTTP {error.status}", error
+            pending = self._look_for(pending)
         for step in pending:
             step.outcome = "uncertain"
             step.reason = step.reason or f"nobody knows whether it arrived ({reason})"
+            step.detail = step.detail or (refusal.own_message if refusal else "")
+        if refusal and refusal.status in FINAL:
+            raise StreamStoppedError(refusal.message) from refusal
 
-    def _look_for(self, batch: Iterable[Step]) -> list[Step]:
+    def _look_for(self, batch: list[Step]) -> list[Step]:
         """Look for writes until they are there, or for so long that they should be.
 
         Returns:

@@ -93,8 +93,8 @@ WORKSPACE_ID = th.Property(
     th.StringType(pattern=r"^[A-Za-z0-9_-]+$(?!\n)"),
     title="Workspace",
     description=(
-        "Id of a workspace that belongs to the group of the key's own workspace, and "
-        "to which the run is about: see `sub_workspace_id` of `workspace_group_members`."
+        "Id of the member workspace that a run with the key of its group's admin "
+        "workspace is about: `sub_workspace_id` of `workspace_group_members`."
     ),
 )
 

@@ -18,6 +18,8 @@ import psycopg
 import pytest
 import yaml
 
+from tap_instantly.attention.tap import TapAttention
+from tap_instantly.attention.target import TargetAttention
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.streams import STREAMS
 from tap_instantly.tap import TapInstantly
@@ -26,6 +28,9 @@ from tests.conftest import Json
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tap_instantly.tap_base import EndpointTap
+    from tap_instantly.target.base import PlanningTarget
 
 REPOSITORY = Path(__file__).parent.parent
 NOT_COPIED = shutil.ignore_patterns(".*", "*.duckdb", "__pycache__", "*.egg-info")
@@ -221,14 +226,21 @@ def test_jsonl(project: Path, sandbox: Sandbox, meltano: Meltano) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "plugin"), [("extractors", TapInstantly), ("loaders", TargetInstantly)]
+    ("kind", "plugin"),
+    [
+        ("extractors", TapAttention),
+        ("extractors", TapInstantly),
+        ("loaders", TargetAttention),
+        ("loaders", TargetInstantly),
+    ],
 )
 def test_settings_are_those_of_the_plugin(
-    kind: str, plugin: type[TapInstantly | TargetInstantly]
+    kind: str, plugin: type[EndpointTap | PlanningTarget]
 ) -> None:
     """The settings in `meltano.yml` are the plugin's own, with their defaults."""
     definition = yaml.safe_load((REPOSITORY / "meltano.yml").read_text())
-    declaration = definition["plugins"][kind][0]
+    plugins = {each["name"]: each for each in definition["plugins"][kind]}
+    declaration = plugins[plugin.name]
     ours = plugin.config_jsonschema["properties"]
     declared = {setting["name"]: setting for setting in declaration["settings"]}
     own = [name for name in ours if name in declared]

@@ -86,23 +86,30 @@ class Field:
             return "" if self.is_nullable else f"`{self.name}` cannot be null"
         if not isinstance(value, self.kind):
             return f"`{self.name}` must be {KINDS[self.kind]}"
-        if isinstance(value, str) and SURROGATE.search(value):
+        if isinstance(value, str):
+            return self._objection_to_text(value)
+        return self._objection_to_items(value) if isinstance(value, list) else ""
+
+    def _objection_to_text(self, value: str) -> str:
+        if SURROGATE.search(value):
             return f"`{self.name}` has half a character"
         if self.choices and value not in self.choices:
             choices = ", ".join(self.choices[:-1])
             return f"`{self.name}` must be {choices} or {self.choices[-1]}"
-        if self.is_required and isinstance(value, str) and not value.strip():
+        if self.is_required and not value.strip():
             return f"`{self.name}` cannot be blank"
         if self.max_length and len(self.normalize(value)) > self.max_length:
             return f"`{self.name}` has more than {self.max_length} characters"
-        return self._objection_to_items(value) if isinstance(value, list) else ""
+        return ""
 
     def _objection_to_items(self, items: list[t.Any]) -> str:
-        for name in self.members[:1]:
-            if not all(
-                isinstance(i, dict) and isinstance(i.get(name), str) for i in items
-            ):
-                return f"`{self.name}` must be a list of objects with a text `{name}`"
+        for item in items:
+            texts = list(item.values()) if isinstance(item, dict) else []
+            if not texts or not isinstance(item.get(self.members[0]), str):
+                what = f"a list of objects with a text `{self.members[0]}`"
+                return f"`{self.name}` must be {what}"
+            if any(isinstance(text, str) and SURROGATE.search(text) for text in texts):
+                return f"`{self.name}` has half a character"
         return ""
 
 

@@ -150,6 +150,10 @@ REJECTED: dict[str, tuple[Json, str]] = {
         {"name": "Intent", "options": [{"description": "x"}]},
         "`options` must be a list of objects with a text `value`",
     ),
+    "half a character": (
+        {"name": "Intent", "options": [{"value": "a", "description": "\ud800"}]},
+        "`options` has half a character",
+    ),
     "options as text": (
         {"name": "Intent", "options": "high"},
         "`options` must be a list",

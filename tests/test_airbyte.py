@@ -359,8 +359,8 @@ def test_failing_stream(sandbox: Sandbox, source: Source, fault: int) -> None:
     [
         (503, "transient_error"),
         (429, "transient_error"),
-        ("drop", "transient_error"),
-        ("html", "system_error"),
+        ("reset", "transient_error"),
+        ("not-json", "system_error"),
     ],
 )
 def test_kinds_of_failure(
@@ -474,7 +474,7 @@ def test_signal(
     )
     with started(sandbox, [COMMAND, "read", *inputs]) as process:
         assert process.stdout is not None
-        begin = []
+        begin: list[bytes] = []
         while (
             not begin or b"Starting incremental sync of 'lead_lists'" not in begin[-1]
         ):

@@ -421,6 +421,8 @@ class Machine(RuleBasedStateMachine):
             if next(numbers) != last:
                 return
             if name == "SIGKILL":
+                target._report.close()  # noqa: SLF001 (a killed process says no more)
+                target._report._file = None  # noqa: SLF001 (as above)
                 raise Killed
             # A request that is about to leave is under way.
             most.append(len(self.sandbox.writes) + (what == "request"))

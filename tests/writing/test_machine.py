@@ -29,7 +29,12 @@ from unittest import mock
 
 from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tap_instantly.api import client
 from tap_instantly.api.client import Client
@@ -86,7 +91,7 @@ RECORDS = {
     stream: st.lists(
         st.fixed_dictionaries(
             {
-                KEYS[stream]: st.sampled_from([*NAMES, *NAMES, *NAMES, None]),
+                KEYS[stream]: st.sampled_from([*NAMES, *NAMES, None]),
                 "_sdc_deleted_at": st.sampled_from([..., ..., None, DELETED]),
                 **fields,
             }
@@ -101,7 +106,7 @@ KINDS = [
     *("not-json", "no-items", "items-null", "not-object", "reset", "truncate", "hang"),
 ]
 FAULTS = st.lists(
-    st.tuples(st.integers(0, 40), st.sampled_from(KINDS), st.booleans()), max_size=3
+    st.tuples(st.integers(0, 30), st.sampled_from(KINDS), st.booleans()), max_size=5
 )
 """The number of a request, what goes wrong with it, and whether it is carried out."""
 
@@ -129,13 +134,14 @@ SETTINGS = st.fixed_dictionaries(
         "nulls": st.sampled_from(["keep", "clear"]),
         "renames": st.dictionaries(
             st.just(LABELS),
-            st.dictionaries(st.sampled_from(NAMES), st.sampled_from(NAMES), max_size=1),
+            st.dictionaries(st.sampled_from(NAMES), st.sampled_from(NAMES), max_size=2),
+            min_size=1,
         ),
     }
 )
 SWITCHES = st.fixed_dictionaries(
     {
-        "hidden_seconds": st.sampled_from([0.0, 0.5, 4.0, float(SETTLE)]),
+        "hidden_seconds": st.sampled_from([0.0, 0.5, float(SETTLE), float(SETTLE)]),
         "omits_nulls": st.booleans(),
         "trimmed_tags": st.booleans(),
         "renumber_labels": st.booleans(),
@@ -208,14 +214,34 @@ class Machine(RuleBasedStateMachine):
     directory: t.ClassVar[Path]
 
     def __init__(self) -> None:
-        """Begin with empty lists, and without a wish."""
+        """Begin with empty lists."""
         super().__init__()
         for stream in STREAMS:
             self.sandbox.tables[stream].reset()
         self.wanted: dict[str, list[Json]] = {}
-        self.settings: Json = {"delete": "never", "nulls": "keep", "renames": {}}
+        self.settings: Json = {}
 
     # What people do
+
+    @initialize(
+        chosen=SETTINGS,
+        switches=SWITCHES,
+        wanted=st.fixed_dictionaries(RECORDS),
+        held=st.lists(st.tuples(st.sampled_from(STREAMS), st.sampled_from(NAMES))),
+    )
+    def begin(
+        self,
+        chosen: Json,
+        switches: Json,
+        wanted: dict[str, list[Json]],
+        held: list[tuple[str, str]],
+    ) -> None:
+        """Begin with some rows, and with wishes."""
+        self.choose(chosen)
+        self.switch(switches)
+        self.wanted = wanted
+        for stream, name in held:
+            self.add(stream, name)
 
     @rule(stream=st.sampled_from(STREAMS), data=st.data())
     def want(self, stream: str, data: st.DataObject) -> None:
@@ -331,7 +357,7 @@ class Machine(RuleBasedStateMachine):
                 *([activate(stream)] if run.complete else ()),
             )
         ]
-        with _ended(target, end), captured() as stdout:
+        with self._ended(target, end), captured() as stdout:
             try:
                 target.listen(text_of([*messages, state()]))
                 run.exit_code = 0
@@ -378,6 +404,55 @@ class Machine(RuleBasedStateMachine):
         finally:
             self.sandbox.on_request = None
             self.sandbox.heal()
+
+    @contextlib.contextmanager
+    def _ended(
+        self, target: TargetInstantly, end: tuple[str, str, int] | None
+    ) -> Iterator[None]:
+        """Send a signal when it is time."""
+        if end is None:
+            yield
+            return
+        name, what, last = end
+        numbers = iter(range(sys.maxsize))
+        most: list[int] = []
+
+        def tick() -> None:
+            if next(numbers) != last:
+                return
+            if name == "SIGKILL":
+                target._report.close()  # noqa: SLF001 (a killed process says no more)
+                target._report._file = None  # noqa: SLF001 (as above)
+                raise Killed
+            # A request that is about to leave is under way.
+            most.append(len(self.sandbox.writes) + (what == "request"))
+            target._handle_termination(signal.SIGTERM, None)  # noqa: SLF001 (as a signal does)
+
+        def before(method: Callable[..., t.Any]) -> t.Any:
+            def called(*args: t.Any, **options: t.Any) -> t.Any:
+                tick()
+                return method(*args, **options)
+
+            return called
+
+        def after(method: Callable[..., t.Any]) -> t.Any:
+            def called(*args: t.Any, **options: t.Any) -> t.Any:
+                try:
+                    return method(*args, **options)
+                finally:
+                    tick()
+
+            return called
+
+        wrapped = {
+            "line": (Report, "add", before),
+            "request": (Client, "_send", before),
+            "answer": (Client, "_send", after),
+        }
+        owner, method, wrap = wrapped[what]
+        with mock.patch.object(owner, method, wrap(getattr(owner, method))):
+            yield
+        assert len(self.sandbox.writes) <= min(most, default=sys.maxsize)
 
     def _others(self, stream: str, what: str, which: int) -> None:
         if what == "add":
@@ -495,48 +570,6 @@ def _is_extra(line: Json, run: Run) -> bool:
     return line["key"] not in {
         record[KEYS[line["stream"]]] for record in run.wanted[line["stream"]]
     }
-
-
-@contextlib.contextmanager
-def _ended(target: TargetInstantly, end: tuple[str, str, int] | None) -> Iterator[None]:
-    """Send a signal when it is time."""
-    if end is None:
-        yield
-        return
-    name, what, last = end
-    numbers = iter(range(sys.maxsize))
-
-    def tick() -> None:
-        if next(numbers) != last:
-            return
-        if name == "SIGKILL":
-            raise Killed
-        target._handle_termination(signal.SIGTERM, None)  # noqa: SLF001 (as a signal does)
-
-    def before(method: Callable[..., t.Any]) -> t.Any:
-        def called(*args: t.Any, **options: t.Any) -> t.Any:
-            tick()
-            return method(*args, **options)
-
-        return called
-
-    def after(method: Callable[..., t.Any]) -> t.Any:
-        def called(*args: t.Any, **options: t.Any) -> t.Any:
-            try:
-                return method(*args, **options)
-            finally:
-                tick()
-
-        return called
-
-    wrapped = {
-        "line": (Report, "add", before),
-        "request": (Client, "_send", before),
-        "answer": (Client, "_send", after),
-    }
-    owner, method, wrap = wrapped[what]
-    with mock.patch.object(owner, method, wrap(getattr(owner, method))):
-        yield
 
 
 def test_nothing_is_written_twice(

@@ -52,17 +52,20 @@ def end_in_time() -> None:
     """Make sure that a signal ends the process even if Python never calls its handler.
 
     Python does not call it while the name of a server is looked up, or while nobody
-    reads stdout.
+    reads stdout; nor while it waits, if the signal came just before.
     """
     if os.name != "posix" or threading.current_thread() != threading.main_thread():
         return
+    main = threading.get_ident()
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
 
     def watch() -> None:
-        exit_code = 128 + os.read(reader, 1)[0]
-        time.sleep(LAST_SECONDS)
-        os._exit(exit_code)
+        number = os.read(reader, 1)[0]
+        time.sleep(LAST_SECONDS / 4)
+        signal.pthread_kill(main, number)  # which wakes it
+        time.sleep(LAST_SECONDS * 3 / 4)
+        os._exit(128 + number)
 
     threading.Thread(target=watch, daemon=True).start()

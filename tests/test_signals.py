@@ -40,6 +40,20 @@ socket.getaddrinfo = look_up
 from tap_instantly.tap import TapInstantly
 TapInstantly.cli()
 """
+TAKEN_ELSEWHERE = """
+import os, pathlib, signal, socket, threading
+main = pathlib.Path(f"/proc/self/task/{os.getpid()}/status")
+def look_up(*_, **__):
+    text, looks = "", 0
+    while looks < 2_000:  # until it does nothing but wait
+        before, text = text, main.read_text()
+        looks = looks + 1 if text == before else 0
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    threading.Event().wait()
+socket.getaddrinfo = look_up
+from tap_instantly.tap import TapInstantly
+TapInstantly.cli()
+"""
 
 
 def at_request(
@@ -237,6 +251,13 @@ def test_while_a_name_is_looked_up(
         wait_for(process, "looking up")
         process.send_signal(signum)
         ended(process, exit_code)
+
+
+def test_that_does_not_interrupt_the_wait(sandbox: Sandbox) -> None:
+    """It may come just before Python waits; the end is orderly all the same."""
+    with started(sandbox, [sys.executable, "-c", TAKEN_ELSEWHERE]) as process:
+        output = ended(process, 128 + signal.SIGTERM)
+    assert "lead_labels: 0 rows" in output.stderr
 
 
 @pytest.mark.parametrize("line", ["| requests\n", "singer_sdk.tap_base\n", "SDK v"])

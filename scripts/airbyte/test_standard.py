@@ -1,8 +1,11 @@
-"""The standard tests of Airbyte's CDK, for source-instantly as a command.
+r"""The standard tests of Airbyte's CDK, for source-instantly as a command.
 
 In an environment with `airbyte` and `pytest`:
 
-    instantly-sandbox run --emails 5 -- <python> -m pytest -c /dev/null scripts/airbyte
+    instantly-sandbox run --emails 5 -- \
+        <python> -m pytest -c /dev/null --rootdir . -k 'not docker' scripts/airbyte
+
+`--source` names the command.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ SCENARIOS = {
 """Settings, and the tests that they are for, by what is to come of a check."""
 
 
-class TestSourceInstantly(SourceTestSuiteBase):
+class TestSourceInstantly(SourceTestSuiteBase):  # type: ignore[misc]  # not installed
     """The tests that need neither an image nor a class of the CDK."""
 
     @override

@@ -1,0 +1,1 @@
+"""What Airbyte itself makes of source-instantly; needs the package `airbyte`."""

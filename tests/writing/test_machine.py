@@ -101,8 +101,10 @@ RECORDS = {
     for stream, fields in FIELDS.items()
 }
 
+REFUSALS = ["400", "401", "403", "409", "429", "html403"]
+"""What says for certain that nothing was written."""
 KINDS = [
-    *("400", "401", "403", "408", "409", "429", "500", "503", "html403"),
+    *(*REFUSALS, "408", "500", "503"),
     *("not-json", "no-items", "items-null", "not-object", "reset", "truncate", "hang"),
 ]
 FAULTS = st.lists(
@@ -383,8 +385,8 @@ class Machine(RuleBasedStateMachine):
                     self._others(stream, what, which)
             if number in given:
                 kind, commits = given[number]
-                fault = Fault.parse(f"/:{kind}{'+' * commits}x1")
-                fault.path = ""
+                fault = Fault.parse(f"/:{kind}x1")
+                fault.path, fault.commits = "", commits and kind not in REFUSALS
                 self.sandbox.faults = [fault]
             else:
                 self.sandbox.heal()

@@ -21,6 +21,7 @@ from tests.conftest import (
     parse_timestamp,
     read,
     requests_to,
+    sync,
     tap_of,
     wait_for_threads,
 )
@@ -304,6 +305,16 @@ def test_a_tap_that_reads_twice(many: Sandbox) -> None:
             tap.sync_all()
         rows.append(tap.stats["leads"].rows)
     assert rows == [2_000, 2_000]
+
+
+def test_a_catalog_that_adds_to_the_key(some: Sandbox) -> None:
+    """It is obeyed, and the list is read along its ids all the same."""
+    catalog = catalog_of("leads")
+    catalog["streams"][0]["key_properties"] = ["id", "timestamp_created"]
+    output = sync(some, None, catalog)
+    assert output.tap is not None
+    assert output.tap.stats["leads"].failure is None
+    assert len(output.records("leads")) == len(some.tables["leads"])
 
 
 def test_no_leads_can_be_found(some: Sandbox, caplog: pytest.LogCaptureFixture) -> None:

@@ -170,15 +170,21 @@ def test_through_a_pipe(full: Sandbox, empty: Sandbox, tmp_path: Path) -> None:
     assert content_of(empty) == content_of(full)
 
 
-@pytest.mark.parametrize("order", ["newest", "oldest", "mixed"])
 @pytest.mark.parametrize("comparison", ["strict", "inclusive"])
-@pytest.mark.parametrize("cursor", ["timestamp", "id"])
+@pytest.mark.parametrize(
+    ("order", "cursor"),
+    [  # by time, a server whose order is mixed would skip rows itself
+        ("newest", "timestamp"),
+        ("newest", "id"),
+        ("oldest", "timestamp"),
+        ("oldest", "id"),
+        ("mixed", "id"),
+    ],
+)
 def test_lists_of_every_kind(
     full: Sandbox, tmp_path: Path, order: t.Any, comparison: t.Any, cursor: t.Any
 ) -> None:
     """However a list is paged, each of its rows is found once."""
-    if (order, cursor) == ("mixed", "timestamp"):
-        pytest.skip("such a server would skip rows itself")
     wanted = read(full, LABELS, method="FULL_TABLE")
     full.order, full.comparison, full.cursor = order, comparison, cursor
     full.short_pages = 63 if cursor == "id" else None

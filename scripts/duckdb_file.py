@@ -23,9 +23,7 @@ def tables(path: str) -> None:
             print(f"{name:<42}{len(database.table(name)):>10}")
 
 
-def sweep(
-    path: str, system_database: Path, state_id: str, workspace: str | None = None
-) -> None:
+def sweep(path: str, system_database: Path, state_id: str) -> None:
     """Delete the rows that the last complete full refresh did not meet.
 
     target-duckdb leaves rows alone that are gone from Instantly. The state of a full
@@ -35,7 +33,6 @@ def sweep(
         path: The DuckDB file.
         system_database: Where Meltano keeps the states.
         state_id: Which of them is that of the full refresh.
-        workspace: The workspace that the refresh was about, if the tables hold several.
     """
     with closing(sqlite3.connect(system_database)) as meltano:
         row = meltano.execute(COMPLETED_STATE, [state_id]).fetchone()
@@ -46,11 +43,7 @@ def sweep(
         for stream, bookmark in bookmarks.items():
             if "version" in bookmark:  # in milliseconds
                 gone = f"DELETE FROM {stream} WHERE _sdc_extracted_at < epoch_ms(?)"  # noqa: S608 (a name of ours)
-                values = [bookmark["version"]]
-                if workspace:
-                    gone += " AND workspace_id = ?"
-                    values.append(workspace)
-                deleted = database.execute(gone, values).fetchall()
+                deleted = database.execute(gone, [bookmark["version"]]).fetchall()
                 print(stream, *deleted[0], "rows deleted")
 
 

@@ -18,17 +18,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import logging
 import math
-import os
-import random
 import sys
 import threading
 import typing as t
 from collections import Counter
 from unittest import mock
 
-from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -36,13 +32,13 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.sandbox.store import timestamps
 from tap_instantly.tap import TapInstantly
 from tests.conftest import DEFAULT_STREAMS, UNLIMITED, Json, captured, catalog_of
+from tests.state_machines import run_machine
 from tests.target import Target, bookmark
 
 if t.TYPE_CHECKING:
@@ -375,22 +371,7 @@ class Machine(RuleBasedStateMachine):
         }
 
 
-def test_nothing_is_lost(
-    monkeypatch: pytest.MonkeyPatch,
-    pytestconfig: pytest.Config,
-) -> None:
+def test_nothing_is_lost(request: pytest.FixtureRequest) -> None:
     """Run the state machine; HYPOTHESIS_PROFILE=nightly runs it much more often."""
-    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
-    chosen = pytestconfig.getoption("--hypothesis-seed")
-    number = int(chosen) if chosen else random.SystemRandom().getrandbits(32)
-    print(f"To repeat this: pytest --hypothesis-seed={number}")  # noqa: T201 (for who reads the output)
-    profile = settings(
-        max_examples=EXAMPLES[os.environ.get("HYPOTHESIS_PROFILE", "ci")],
-        stateful_step_count=STEPS,
-        deadline=None,
-        derandomize=False,
-        print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )
     with Sandbox(labels=0, lists=0, strict=True) as Machine.sandbox:
-        run_state_machine_as_test(seed(number)(Machine), settings=profile)
+        run_machine(Machine, request, EXAMPLES, STEPS)

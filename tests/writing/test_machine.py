@@ -14,9 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
-import os
-import random
 import signal
 import sys
 import typing as t
@@ -27,13 +24,11 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from unittest import mock
 
-from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     rule,
-    run_state_machine_as_test,
 )
 
 from tap_instantly.api import client
@@ -44,6 +39,7 @@ from tap_instantly.target.report import Report
 from tap_instantly.target.target import TargetInstantly
 from tap_instantly.target.termination import Termination
 from tests.conftest import Json, captured
+from tests.state_machines import run_machine
 from tests.writing.conftest import Clock, check_writes
 from tests.writing.runs import (
     BLOCKED,
@@ -574,22 +570,8 @@ def _is_extra(line: Json, run: Run) -> bool:
     }
 
 
-def test_nothing_is_written_twice(
-    monkeypatch: pytest.MonkeyPatch, pytestconfig: pytest.Config
-) -> None:
+def test_nothing_is_written_twice(request: pytest.FixtureRequest) -> None:
     """Run the state machine; HYPOTHESIS_PROFILE=nightly runs it much more often."""
-    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
-    chosen = pytestconfig.getoption("--hypothesis-seed")
-    number = int(chosen) if chosen else random.SystemRandom().getrandbits(32)
-    print(f"To repeat this: pytest --hypothesis-seed={number}")  # noqa: T201 (for who reads the output)
-    profile = settings(
-        max_examples=EXAMPLES[os.environ.get("HYPOTHESIS_PROFILE", "ci")],
-        stateful_step_count=STEPS,
-        deadline=None,
-        derandomize=False,
-        print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )
     sizes: t.Any = dict.fromkeys(
         ("labels", "lists", "tags", "blocked", "emails", "leads"), 0
     )
@@ -599,4 +581,4 @@ def test_nothing_is_written_twice(
         Sandbox(strict=True, clock=Machine.clock, **sizes) as Machine.sandbox,
     ):
         Machine.directory = Path(directory)
-        run_state_machine_as_test(seed(number)(Machine), settings=profile)
+        run_machine(Machine, request, EXAMPLES, STEPS)

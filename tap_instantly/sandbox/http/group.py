@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tap_instantly.sandbox.families.registry import endpoints_of
@@ -43,10 +44,9 @@ class Group:
     def routes(self, workspace_id: str) -> Routes:
         """Return the endpoints of a member; those of the admin for any other id."""
         if workspace_id not in self._routes:
-            number = self._number(workspace_id)
-            if number is None:
+            if workspace_id not in self._ids:
                 return self._routes[""]
-            workspace = self.admin.member(number)
+            workspace = self.admin.member(self._ids.index(workspace_id))
             self._members[workspace_id] = workspace
             self._routes[workspace_id] = Routes(endpoints_of(workspace))
         return self._routes[workspace_id]
@@ -62,11 +62,11 @@ class Group:
         states = {row["sub_workspace_id"]: row["status"] for row in self.rows}
         if states.get(workspace_id) != "accepted":
             raise RefusedError(403, "The workspace is not in your group")
-        if self._number(workspace_id) == WITHOUT_PLAN:
+        if workspace_id in self._ids[WITHOUT_PLAN : WITHOUT_PLAN + 1]:
             raise RefusedError(402, "The workspace has no active paid plan")
 
-    def _number(self, workspace_id: str) -> int | None:
-        for number in range(self.admin.sizes.workspaces):
-            if self.admin.member(number).organization == workspace_id:
-                return number
-        return None
+    @cached_property
+    def _ids(self) -> list[str]:
+        """The ids of the members, in the order of their numbers."""
+        numbers = range(self.admin.sizes.workspaces)
+        return [self.admin.member(number).organization for number in numbers]

@@ -83,18 +83,21 @@ class Workspace:
             FatalAPIError: If it has no id.
         """
         entity = self._entity
-        identity = record.get(entity.id_field)
-        if not isinstance(identity, str) or not identity:
-            msg = (
-                f"a row has no `{entity.id_field}`, so that it cannot be told from "
-                "others; report it"
-            )
-            raise FatalAPIError(msg)
         names = [*(each.name for each in entity.fields), entity.watched]
         values = {name: record[name] for name in names if name in record}
         if entity.bulk:  # the key says all, and there may be a million
             values = {entity.key.name: record.get(entity.key.name)}
-        return Row(identity, entity.key_of(record), values)
+        return Row(self._id_of(record), entity.key_of(record), values)
+
+    def _id_of(self, record: Record) -> str:
+        field = self._entity.id_field
+        identity = record.get(field)
+        if isinstance(identity, str) and identity:
+            return identity
+        msg = (
+            f"a row has no `{field}`, so that it cannot be told from others; report it"
+        )
+        raise FatalAPIError(msg)
 
     def create(self, values: dict[str, t.Any]) -> Record:
         """Create a row, and return it as Instantly answers."""
@@ -178,7 +181,7 @@ class Workspace:
         )
         return KeyedPage(
             page.rows,
-            [(self.row(record).id,) for record in page.rows],
+            [(self._id_of(record),) for record in page.rows],
             [_created(record) for record in page.rows],
             page.cursor,
             page.size,

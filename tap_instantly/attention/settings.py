@@ -12,7 +12,7 @@ from tap_instantly.settings import (
     max_requests_per_minute,
     user_agent,
 )
-from tap_instantly.target.settings import POLICY, RUN
+from tap_instantly.target.settings import POLICY, RUN, match_by, renames
 
 API = (
     api_key("Key of the Attention API v2, with or without `Bearer` before it."),
@@ -39,28 +39,10 @@ TAP_SETTINGS = th.PropertiesList(
 )
 
 OWN = (
-    th.Property(
-        "match_by",
-        th.StringType(allowed_values=["name", "uuid"]),
-        default="name",
-        title="Match by",
-        description=(
-            "How a record finds its label: by its name, or by its `uuid`. By `uuid` "
-            "nothing is created: a record whose label is not there is rejected."
-        ),
-    ),
-    th.Property(
-        "renames",
-        th.ObjectType(
-            additional_properties=th.ObjectType(additional_properties=th.StringType)
-        ),
-        default={},
-        title="Renames",
-        description=(
-            "For each stream the old names and the new ones that they become, in "
-            "scorecards and collections, too. Without it no label is renamed, not even "
-            "one that is matched by `uuid`."
-        ),
+    match_by("label", "uuid"),
+    renames(
+        ", in scorecards and collections, too. Without it no label is renamed, not "
+        "even one that is matched by `uuid`."
     ),
     th.Property(
         "delete",

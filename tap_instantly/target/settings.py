@@ -23,6 +23,42 @@ if t.TYPE_CHECKING:
 
     from tap_instantly.target.entities import Entity
 
+
+def match_by(noun: str, id_field: str) -> th.Property[str]:
+    """Return the setting `match_by`.
+
+    Args:
+        noun: What a record finds.
+        id_field: The field with its id.
+    """
+    return th.Property(
+        "match_by",
+        th.StringType(allowed_values=["name", id_field]),
+        default="name",
+        title="Match by",
+        description=(
+            f"How a record finds its {noun}: by its name, or by its `{id_field}`. By "
+            f"`{id_field}` nothing is created: a record whose {noun} is not there is "
+            "rejected."
+        ),
+    )
+
+
+def renames(effect: str) -> th.Property[dict[str, t.Any]]:
+    """Return the setting `renames`, described with what it brings about."""
+    return th.Property(
+        "renames",
+        th.ObjectType(
+            additional_properties=th.ObjectType(additional_properties=th.StringType)
+        ),
+        default={},
+        title="Renames",
+        description=(
+            f"For each stream the old names and the new ones that they become{effect}"
+        ),
+    )
+
+
 POLICY = (
     th.Property(
         "mode",
@@ -35,28 +71,10 @@ POLICY = (
             "skipped."
         ),
     ),
-    th.Property(
-        "match_by",
-        th.StringType(allowed_values=["name", "id"]),
-        default="name",
-        title="Match by",
-        description=(
-            "How a record finds its row: by its name, or by its `id`. By `id` nothing "
-            "is created: a record whose row is not there is rejected."
-        ),
-    ),
-    th.Property(
-        "renames",
-        th.ObjectType(
-            additional_properties=th.ObjectType(additional_properties=th.StringType)
-        ),
-        default={},
-        title="Renames",
-        description=(
-            "For each stream the old names and the new ones that they become. The row "
-            "with the old name is changed, so that leads keep their label. A rename "
-            "without a record of the new name does nothing."
-        ),
+    match_by("row", "id"),
+    renames(
+        ". The row with the old name is changed, so that leads keep their label. A "
+        "rename without a record of the new name does nothing."
     ),
     th.Property(
         "nulls",
@@ -184,11 +202,11 @@ def policy_errors(
         config: The settings by name, each valid for itself.
         entities: What can be written, by stream.
     """
-    renames, match_by = config.get("renames") or {}, config.get("match_by", "name")
+    renamed, found_by = config.get("renames") or {}, config.get("match_by", "name")
     asked_for = {stream for stream, entity in entities.items() if entity.rename_effect}
-    if match_by != "name" and renames.keys() - asked_for:
+    if found_by != "name" and renamed.keys() - asked_for:
         yield (
-            f"Setting `renames` is of no use with `match_by: {match_by}`, which "
+            f"Setting `renames` is of no use with `match_by: {found_by}`, which "
             "renames a row whose record has another name; leave one of them out."
         )
     kept = [entity for entity in entities.values() if not entity.is_deletable]
@@ -198,7 +216,7 @@ def policy_errors(
             f"to delete {', '.join(entity.stream for entity in kept)}."
         )
     known = [name for name, entity in entities.items() if entity.is_renamable]
-    for stream in renames:
+    for stream in renamed:
         if stream not in known:
             yield (
                 f"Setting `renames` has the stream {stream}; "

@@ -19,7 +19,11 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
-from aiohttp import web
+
+try:
+    from aiohttp import web
+except ModuleNotFoundError:
+    sys.exit("attention-sandbox needs: pip install 'tap-instantly[sandbox]'")
 
 if TYPE_CHECKING:
     from typing_extensions import Self

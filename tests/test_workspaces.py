@@ -7,7 +7,7 @@ import json
 import typing as t
 
 import pytest
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
 
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.streams import STREAMS
@@ -78,6 +78,20 @@ def test_nothing_changes_without(group: Sandbox) -> None:
     output = read(group, None, "lead_labels")
     assert all("workspace_id" not in row for row in output.records("lead_labels"))
     assert not any(request.workspace for request in group.requests)
+
+
+def test_a_catalog_of_a_member_without_its_workspace(group: Sandbox) -> None:
+    """Rows would lack a part of the key, so the run is refused."""
+    config = {"api_key": group.key, "workspace_id": member(group)}
+    entries = TapInstantly(config=config).catalog_dict["streams"]
+    labels = [entry for entry in entries if entry["tap_stream_id"] == "lead_labels"]
+    with pytest.raises(
+        ConfigurationError, match="the catalog's key has `workspace_id`"
+    ):
+        sync(group, None, {"streams": labels})
+    plans = "workspace_billing_subscriptions"  # has such a column of its own
+    entries = [entry for entry in entries if entry["tap_stream_id"] == plans]
+    assert sync(group, None, {"streams": entries}).records(plans)
 
 
 @pytest.mark.parametrize("kind", ["pending", "rejected", "unpaid", "unknown"])

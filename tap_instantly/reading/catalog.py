@@ -13,7 +13,7 @@ WORKSPACE = "workspace_id"
 """A setting, and the column of every stream that the setting adds."""
 
 if t.TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from singer_sdk.singerlib import CatalogEntry
 
@@ -50,6 +50,27 @@ def get_keys(entry: CatalogEntry, own: Sequence[str]) -> Sequence[str]:
         if not isinstance(key, str) or key not in (entry.schema.properties or {}):
             _refuse(entry, f"schema lacks the key field {truncate(key)}")
     return tuple(dict.fromkeys(chosen))
+
+
+def check_workspace(
+    entry: CatalogEntry, keys: Sequence[str], own: Container[str]
+) -> None:
+    """See that no key is the column that only the setting `workspace_id` adds.
+
+    Args:
+        entry: The stream's entry.
+        keys: The keys that it chooses.
+        own: The stream's own columns.
+
+    Raises:
+        ConfigurationError: If rows would come without a part of their key.
+    """
+    if WORKSPACE in keys and WORKSPACE not in own:
+        _refuse(
+            entry,
+            f"key has `{WORKSPACE}`, which rows lack without the setting of that name; "
+            "set it, or discover the catalog again",
+        )
 
 
 def check_replication_keys(entry: CatalogEntry, own: str | None) -> None:

@@ -20,6 +20,7 @@ from tap_instantly.reading.additional_fields import (
 from tap_instantly.reading.catalog import (
     WORKSPACE,
     check_replication_keys,
+    check_workspace,
     get_keys,
     keep_selected,
 )
@@ -80,6 +81,7 @@ class CatalogStream(Stream):
         entry = catalog.get_stream(self.name)
         if entry is not None and entry.metadata.resolve_selection().get((), True):
             self.primary_keys = get_keys(entry, self.table_keys)
+            check_workspace(entry, self.primary_keys, self.schema["properties"])
             check_replication_keys(entry, self.bookmark_key)
             keep_selected(entry, (*self.primary_keys, self.bookmark_key))
 

@@ -141,9 +141,9 @@ async def break_off(
         return response
     if kind == "hang":
         await stopping.wait()
-    linger = struct.pack("ii", 1, 0)
-    transport.get_extra_info("socket").setsockopt(
-        socket.SOL_SOCKET, socket.SO_LINGER, linger
-    )
+    connection = transport.get_extra_info("socket")
+    if connection.fileno() >= 0:  # the client may have gone
+        linger = struct.pack("ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     transport.abort()
     return usual

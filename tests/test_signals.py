@@ -226,7 +226,8 @@ def test_two_kinds_at_once(sandbox: Sandbox, _round: int) -> None:
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGINT)
         process.wait(IN_TIME)
-        assert process.returncode in {130, 143}
+        # As above, the second may arrive after Python has reset its handlers.
+        assert process.returncode in {130, 143, -signal.SIGINT, -signal.SIGTERM}
         check_labels_are_complete(sandbox, ended(process, process.returncode))
 
 

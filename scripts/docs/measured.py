@@ -1,0 +1,77 @@
+"""What the benchmark has measured, and what follows from the limits."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from functools import cache
+from pathlib import Path
+
+from scripts.docs.markdown import table
+from tap_instantly.api.rate_limit import ENDPOINT_LIMITS, MARGIN
+from tap_instantly.settings import MAX_REQUESTS_PER_MINUTE
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results.md"
+
+ROW = re.compile(r"^\| (\w+) \| ([\d,]+) \| ([\d,]+) \| [\d,]+ \| [\d,]+ \|$", re.M)
+
+NOT_MEASURED = ("not yet counted", "not yet counted")
+
+
+@cache
+def _requests() -> dict[str, tuple[str, str]]:
+    text = RESULTS.read_text(encoding="utf-8").partition("\n## Requests\n")[2]
+    return {name: (first, again) for name, first, again in ROW.findall(text)}
+
+
+def requests_of(stream: str) -> tuple[str, str]:
+    """Return how many requests a first run took, and the run after it."""
+    return _requests().get(stream, NOT_MEASURED)
+
+
+def requests() -> Iterator[str]:
+    """Yield a table of what each stream took."""
+    return table(
+        ("stream", "first run", "next run"),
+        ((f"`{name}`", *counts) for name, counts in _requests().items()),
+    )
+
+
+PAGE = 100
+
+FIRST_LOADS = (
+    ("1,000 `emails`", "/emails", 1_000 // PAGE),
+    ("100,000 `emails`", "/emails", 100_000 // PAGE),
+    ("1,000,000 `emails`", "/emails", 1_000_000 // PAGE),
+    ("100,000 `leads`", "", 100_000 // PAGE + 40),
+    ("1,000,000 `leads`", "", 1_000_000 // PAGE + 40),
+    ("a year of `account_analytics_daily`, 500 mailboxes", "", 3 * 13),
+    ("a year of `campaign_analytics_daily`, 200 campaigns", "", 200 * 13),
+    ("`account_campaign_mappings`, 500 mailboxes", "", 500),
+)
+"""What is loaded, the endpoint whose limit decides, and the requests that it takes."""
+
+
+def first_loads() -> Iterator[str]:
+    """Yield a table of how long some first loads take at least."""
+    default: t.Any = MAX_REQUESTS_PER_MINUTE.default
+    rows = []
+    for what, path, count in FIRST_LOADS:
+        per_minute = ENDPOINT_LIMITS.get(path, default) * MARGIN
+        at_least = _duration(count / per_minute)
+        rows.append((what, f"{count:,}", f"{per_minute:,.1f}", at_least))
+    header = ("first load", "requests", "requests a minute", "at least")
+    return table(header, rows)
+
+
+def _duration(minutes: float) -> str:
+    if minutes >= HOUR:
+        return f"{minutes / HOUR:.1f} hours"
+    return f"{minutes:.1f} minutes" if minutes >= 1 else f"{minutes * 60:.0f} s"
+
+
+HOUR = 60
+"""Minutes."""

@@ -1,0 +1,135 @@
+"""The sentences that the tap says of what goes wrong, as its code has them."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing as t
+from pathlib import Path
+
+import yaml
+
+from scripts.docs.markdown import table
+from tap_instantly.api.vendor import INSTANTLY
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CODE = Path(__file__).parents[2] / "tap_instantly"
+
+OTHER_COMMANDS = {"attention", "sandbox", "target"}
+"""Packages whose sentences no run of the tap ends with."""
+
+REMEDIES = Path(__file__).with_name("remedies.yml")
+
+PROSE = re.compile(r"[\w}.\u2026][`',;:]? [`'({\w]")
+"""What tells words for people from names: two of them, one after the other."""
+
+FOR_PEOPLE_BEFORE = ("description", "title", "help")
+"""Arguments whose text is shown before anything goes wrong."""
+
+LEVELS = ("warning", "error", "critical")
+
+ELLIPSIS = "\u2026"
+
+
+class UnexplainedError(Exception):
+    """A sentence without cause and remedy, or the other way round."""
+
+
+def sentences(code: Path = CODE) -> dict[str, str]:
+    """Return each text for people in the code, and where it stands.
+
+    What differs from case to case is an ellipsis in it.
+
+    Args:
+        code: The package.
+    """
+    found: dict[str, str] = {}
+    for path in sorted(code.rglob("*.py")):
+        where = path.relative_to(code)
+        if where.parts[0] not in OTHER_COMMANDS:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for text, line in _texts(tree):
+                found.setdefault(text, f"{where}:{line}")
+    return found
+
+
+def _texts(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Yield the texts below a node, which end nothing before the run."""
+    for node in ast.iter_child_nodes(tree):
+        is_docstring = isinstance(node, ast.Expr) and isinstance(
+            node.value, ast.Constant
+        )
+        is_shown_before = isinstance(node, ast.keyword) and (
+            node.arg in FOR_PEOPLE_BEFORE
+        )
+        if is_docstring or is_shown_before or _is_quiet(node):
+            continue
+        if isinstance(node, ast.JoinedStr) or (
+            isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ):
+            text = _text(node)
+            if PROSE.search(text):
+                yield re.sub(f"%[sd.0-9f]+|{{[^}}]*}}", ELLIPSIS, text), node.lineno
+        else:
+            yield from _texts(node)
+
+
+def _is_quiet(node: ast.AST) -> bool:
+    """Tell a line of the log that says of nothing that it is wrong."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value).endswith(("logger", "logging"))
+        and node.func.attr not in LEVELS
+    )
+
+
+def _text(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(_text, node.values))
+    if isinstance(node, ast.FormattedValue):
+        return _of_vendor(ast.unparse(node.value))
+    text = str(t.cast("ast.Constant", node).value)
+    return re.sub(r"\{(vendor\.\w+)\}", lambda match: _of_vendor(match[1]), text)
+
+
+def _of_vendor(expression: str) -> str:
+    """Return what an expression is for Instantly, if it is about the vendor."""
+    _, _, name = expression.partition("vendor.")
+    return str(getattr(INSTANTLY, name, ELLIPSIS)) if name else ELLIPSIS
+
+
+def explained(section: str) -> Iterator[str]:
+    """Yield the table of a section: sentences with cause and remedy."""
+    rows = [
+        (entry["says"], entry["cause"], entry["remedy"])
+        for entry in _remedies()["sections"][section]
+    ]
+    return table(("the log says", "cause", "what to do"), rows)
+
+
+def check(code: Path = CODE) -> None:
+    """See that each sentence is explained, and each explanation needed.
+
+    Raises:
+        UnexplainedError: If not.
+    """
+    found, remedies = sentences(code), _remedies()
+    known = {
+        entry["says"] for section in remedies["sections"].values() for entry in section
+    }
+    known |= {*remedies["pieces"]}
+    for text, where in found.items():
+        if text not in known:
+            msg = f"{where} says what {REMEDIES.name} does not explain: {text}"
+            raise UnexplainedError(msg)
+    for text in sorted(known - found.keys()):
+        msg = f"{REMEDIES.name} explains what no code says: {text}"
+        raise UnexplainedError(msg)
+
+
+def _remedies() -> dict[str, t.Any]:
+    content: dict[str, t.Any] = yaml.safe_load(REMEDIES.read_text(encoding="utf-8"))
+    return content

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from scripts.docs.markdown import table
+from scripts.docs.tables import cost, families
 from tap_instantly.api.rate_limit import ENDPOINT_LIMITS, MARGIN
 from tap_instantly.settings import MAX_REQUESTS_PER_MINUTE
 
@@ -33,11 +34,14 @@ def requests_of(stream: str) -> tuple[str, str]:
 
 
 def requests() -> Iterator[str]:
-    """Yield a table of what each stream took."""
-    return table(
-        ("stream", "first run", "next run"),
-        ((f"`{name}`", *counts) for name, counts in _requests().items()),
-    )
+    """Yield a table of what a request of each stream brings, and of what was counted."""
+    rows = [
+        (f"[`{stream.name}`](tables/{family.page}#{stream.name})", cost(stream))
+        + requests_of(stream.name)
+        for family in families()
+        for stream in family.streams
+    ]
+    return table(("stream", "a request brings", "first run", "next run"), rows)
 
 
 PAGE = 100

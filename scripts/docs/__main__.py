@@ -26,6 +26,7 @@ BLOCKS: dict[str, Callable[..., Iterator[str]]] = {
     "families": pages.stream_families,
     "family": pages.family,
     "first loads": measured.first_loads,
+    "quick start": pages.quick_start,
     "requests": measured.requests,
     "settings": pages.settings,
 }
@@ -43,7 +44,9 @@ def made() -> Iterator[tuple[Path, str]]:
     tables, images = ROOT / "docs" / "tables", ROOT / "docs" / "images"
     for family in families():
         path = tables / family.page
-        begin = f"# {family.title}\n\n<!-- made: family {family.name} -->\n<!-- end -->\n"
+        begin = (
+            f"# {family.title}\n\n<!-- made: family {family.name} -->\n<!-- end -->\n"
+        )
         text = path.read_text(encoding="utf-8") if path.exists() else begin
         yield path, fill(text, BLOCKS)
     made_elsewhere = {tables / family.page for family in families()}
@@ -57,7 +60,9 @@ def made() -> Iterator[tuple[Path, str]]:
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Say what is out of date, and write nothing.")
+@click.option(
+    "--check", is_flag=True, help="Say what is out of date, and write nothing."
+)
 def main(*, check: bool) -> None:
     """Write the parts of README and docs that follow from the code."""
     try:

@@ -14,7 +14,9 @@ if t.TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 
-CONTRACT = re.compile(r'^name = "The tap\'s layers".+?^layers = (\[.+?^\])', re.M | re.S)
+CONTRACT = re.compile(
+    r'^name = "The tap\'s layers".+?^layers = (\[.+?^\])', re.MULTILINE | re.DOTALL
+)
 
 APART = "sandbox"
 """What stands beside the layers, and shares no code with them."""

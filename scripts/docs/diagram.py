@@ -204,7 +204,7 @@ def _line(found: Picture, join: Join) -> str:
     to_x = found.left(target.column) + (WIDTH if end > target.column else 0)
     y, to_y = source.y_of(join.column), target.y_of(join.to_column)
     lane = found.lane(begin, join.to_table)
-    points = [(x, y), (lane, y)]
+    points, to_lane = [(x, y), (lane, y)], lane
     if begin != end:
         track, to_lane = found.track(join.to_table), found.lane(end, join.to_table)
         points += [(lane, track), (to_lane, track), (to_lane, to_y)]
@@ -216,7 +216,7 @@ def _line(found: Picture, join: Join) -> str:
     return (
         f"<polyline points='{path}' fill='none' stroke='{colour}' stroke-width='1.4' "
         f"stroke-linejoin='round'/><circle cx='{x}' cy='{y}' r='3' fill='{colour}'/>"
-        f"<path d='{_arrow(to_x, to_y, lane if begin == end else to_lane)}' fill='{colour}'/>"
+        f"<path d='{_arrow(to_x, to_y, to_lane)}' fill='{colour}'/>"
     )
 
 

@@ -17,7 +17,9 @@ if t.TYPE_CHECKING:
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results.md"
 
-ROW = re.compile(r"^\| (\w+) \| ([\d,]+) \| ([\d,]+) \| [\d,]+ \| [\d,]+ \|$", re.M)
+ROW = re.compile(
+    r"^\| (\w+) \| ([\d,]+) \| ([\d,]+) \| [\d,]+ \| [\d,]+ \|$", re.MULTILINE
+)
 
 NOT_MEASURED = ("not yet counted", "not yet counted")
 
@@ -34,10 +36,13 @@ def requests_of(stream: str) -> tuple[str, str]:
 
 
 def requests() -> Iterator[str]:
-    """Yield a table of what a request of each stream brings, and of what was counted."""
+    """Yield a table of what a request brings, and how many were counted."""
     rows = [
-        (f"[`{stream.name}`](tables/{family.page}#{stream.name})", cost(stream))
-        + requests_of(stream.name)
+        (
+            f"[`{stream.name}`](tables/{family.page}#{stream.name})",
+            cost(stream),
+            *requests_of(stream.name),
+        )
         for family in families()
         for stream in family.streams
     ]

@@ -8,6 +8,7 @@ import textwrap
 import typing as t
 from collections import defaultdict
 from datetime import timedelta
+from pathlib import Path
 
 from scripts.docs.markdown import table
 from scripts.docs.measured import requests_of
@@ -19,6 +20,7 @@ from scripts.docs.tables import (
     families,
     incremental_on,
     joins,
+    name_of,
     noun,
     parents_of,
     tables,
@@ -30,7 +32,7 @@ from tap_instantly.reading.sdk_stream import DAILY_LOOKBACK
 from tap_instantly.settings import SETTINGS
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from tap_instantly.reading.stream import EndpointStream
 
@@ -39,6 +41,12 @@ WIDTH = 130
 MANY = 10**6
 SEARCHED_THROUGH = {"workspace": "id", "workspace_members": "user_id"}
 """Tables to which most others join, so that a list of the columns says little."""
+
+
+def quick_start() -> Iterator[str]:
+    """Yield the main command, of which the README is the source."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    yield from ("```sh", readme.partition("\n```sh\n")[2].partition("\n")[0], "```")
 
 
 def settings(length: str = "whole") -> Iterator[str]:
@@ -119,25 +127,24 @@ def family(name: str) -> Iterator[str]:
         yield from (text, "")
         yield from (f"- **{label}:** {text}" for label, text in _facts(stream, found))
         yield ""
-        rows = [
+        described = [
             (f"`{path}`", kind, _linked(text, found, stream.name))
             for path, kind, text in columns(stream.schema["properties"])
             if path != "additional_fields"
         ]
-        yield from table(("column", "type", "meaning"), rows)
+        yield from table(("column", "type", "meaning"), described)
 
 
 def _facts(stream: EndpointStream, found: Family) -> Iterator[tuple[str, str]]:
-    yield "Read", f"`{stream.http_method} {stream.path}`, {_how_it_is_read(stream)}"
+    endpoint = f"`{stream.http_method} {stream.path}`"
+    yield "Read", f"{endpoint}, {_how_it_is_read(stream, found)}"
     yield "Key", ", ".join(f"`{key}`" for key in stream.key_fields)
     yield "Each run", _what_a_run_brings(stream)
     yield "Scope", f"`{stream.required_scope}`, or `all:read`"
     first, again = requests_of(stream.name)
-    yield (
-        "Requests",
-        f"one brings {cost(stream)}; [measured](../cost.md#requests-measured): "
-        f"{first} for a first run, {again} for the next",
-    )
+    counted = f"{first} for a first run, {again} for the next"
+    link = "[measured](../cost.md#requests-measured)"
+    yield "Requests", f"one brings {cost(stream)}; {link}: {counted}"
     if stream.secret_fields:
         names = ", ".join(f"`{name}`" for name in stream.secret_fields)
         yield "Never emitted", f"{names} ([why](../not-read.md#what-is-never-emitted))"
@@ -160,7 +167,7 @@ def _sources(stream: EndpointStream, found: Family) -> str:
     )
 
 
-def _how_it_is_read(stream: EndpointStream) -> str:
+def _how_it_is_read(stream: EndpointStream, found: Family) -> str:
     parts = []
     if isinstance(stream, IdOrderedStream):
         parts.append("in pages of 100, along the ids, at several places at once")
@@ -171,8 +178,8 @@ def _how_it_is_read(stream: EndpointStream) -> str:
     else:
         parts.append("whole, in one answer")
     for parent in parents_of(stream):
-        family = next(f for f in families() if parent.stream.name in _names(f))
-        link = f"[`{parent.stream.name}`]({family.page}#{parent.stream.name})"
+        name = name_of(parent)
+        link = f"[`{name}`]({_address(name, found)})"
         if stream.has_overlaps:
             parts.append(f"and once more for {noun(parent)} in {link}")
         elif parent.group_size > 1:
@@ -201,7 +208,9 @@ def _what_a_run_brings(stream: EndpointStream) -> str:
     if stream.is_daily:
         text = f"the days from the bookmark on (`{key}`)"
     elif key == stream.created_field:
-        text = f"the rows whose `{key}` is at the bookmark or after it: **new rows only**"
+        text = (
+            f"the rows whose `{key}` is at the bookmark or after it: **new rows only**"
+        )
     else:
         text = f"the rows that are new or have changed since the bookmark (`{key}`)"
     back = DAILY_LOOKBACK if stream.is_daily else stream.lookback_window

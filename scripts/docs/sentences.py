@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import typing as t
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -71,7 +72,7 @@ def _texts(tree: ast.AST) -> Iterator[tuple[str, int]]:
         ):
             text = _text(node)
             if PROSE.search(text):
-                yield re.sub(f"%[sd.0-9f]+|{{[^}}]*}}", ELLIPSIS, text), node.lineno
+                yield re.sub("%[sd.0-9f]+|{[^}]*}", ELLIPSIS, text), node.lineno
         else:
             yield from _texts(node)
 
@@ -105,7 +106,7 @@ def explained(section: str) -> Iterator[str]:
     """Yield the table of a section: sentences with cause and remedy."""
     rows = [
         (entry["says"], entry["cause"], entry["remedy"])
-        for entry in _remedies()["sections"][section]
+        for entry in remedies()["sections"][section]
     ]
     return table(("the log says", "cause", "what to do"), rows)
 
@@ -116,11 +117,11 @@ def check(code: Path = CODE) -> None:
     Raises:
         UnexplainedError: If not.
     """
-    found, remedies = sentences(code), _remedies()
+    found, given = sentences(code), remedies()
     known = {
-        entry["says"] for section in remedies["sections"].values() for entry in section
+        entry["says"] for section in given["sections"].values() for entry in section
     }
-    known |= {*remedies["pieces"]}
+    known |= {*given["pieces"]}
     for text, where in found.items():
         if text not in known:
             msg = f"{where} says what {REMEDIES.name} does not explain: {text}"
@@ -130,6 +131,8 @@ def check(code: Path = CODE) -> None:
         raise UnexplainedError(msg)
 
 
-def _remedies() -> dict[str, t.Any]:
+@cache
+def remedies() -> dict[str, t.Any]:
+    """Return the sections with their sentences, and the pieces of sentences."""
     content: dict[str, t.Any] = yaml.safe_load(REMEDIES.read_text(encoding="utf-8"))
     return content

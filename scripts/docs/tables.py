@@ -71,15 +71,18 @@ class Family:
     @property
     def short_title(self) -> str:
         """Its name for people."""
-        return self.name.replace("_", " ").capitalize().replace("Ai ", "AI ")
+        title = self.name.replace("_", " ").capitalize()
+        return title.replace("Ai ", "AI ").replace("Supers", "SuperS")
 
 
 @cache
 def tables() -> dict[str, EndpointStream]:
     """Return all streams by name, in the order of their classes."""
     tap = TapInstantly(config={}, validate_config=False)
-    streams = t.cast("dict[str, EndpointStream]", tap.streams)
-    return {each.name: streams[each.name] for each in tap.stream_classes}
+    streams = t.cast("dict[str, EndpointStream]", tap.streams).values()
+    by_class = {type(stream): stream for stream in streams}
+    in_order = [by_class[each] for each in tap.stream_classes]
+    return {stream.name: stream for stream in in_order}
 
 
 @cache
@@ -143,10 +146,15 @@ def parents_of(stream: EndpointStream) -> tuple[ParentStreamConfig, ...]:
     return stream.parents if isinstance(stream, SubstreamStream) else ()
 
 
+def name_of(parent: ParentStreamConfig) -> str:
+    """Return the name of a parent stream."""
+    return next(s.name for s in tables().values() if type(s) is parent.stream)
+
+
 def noun(parent: ParentStreamConfig, *, plural: bool = False) -> str:
     """Return what a row of a parent stream is, or what its rows are."""
     kind = next((AGENTS[key] for key in sorted(parent.types) if key in AGENTS), None)
-    word = kind or NOUNS.get(parent.stream.name, f"row of `{parent.stream.name}`")
+    word = kind or NOUNS.get(name_of(parent), f"row of `{name_of(parent)}`")
     if plural:
         return word + ("es" if word.endswith("x") else "s")
     return f"{'an' if word[0] in 'aio' else 'a'} {word}"

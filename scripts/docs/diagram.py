@@ -16,20 +16,24 @@ COLUMNS = (
     (
         "lead_lists",
         "lead_list_verification_stats",
+        "leads",
         "lead_labels",
         "block_list_entries",
-        "workspace",
-        "workspace_members",
+        "webhooks",
+        "webhook_events",
+        "audit_logs",
         "api_keys",
     ),
-    ("leads", "emails", "audit_logs", "background_jobs"),
     (
+        "emails",
         "campaigns",
         "campaign_analytics",
         "campaign_analytics_daily",
         "campaign_analytics_steps",
         "subsequences",
         "subsequence_analytics",
+        "ai_agents",
+        "background_jobs",
         "workspace_billing_plan_details",
     ),
     (
@@ -39,17 +43,17 @@ COLUMNS = (
         "account_campaign_mappings",
         "inbox_placement_tests",
         "inbox_placement_analytics",
-        "workspace_billing_subscriptions",
-    ),
-    (
         "custom_tags",
         "custom_tag_mappings",
-        "ai_agents",
-        "webhooks",
-        "webhook_events",
+        "workspace",
+        "workspace_members",
+        "workspace_billing_subscriptions",
     ),
 )
-"""Where the thirty tables stand, from left to right and from top to bottom."""
+"""Where the thirty tables stand, from left to right and from top to bottom.
+
+Tables that are joined stand in one column, or in columns side by side.
+"""
 
 NOT_DRAWN = ("workspace", "workspace_members")
 """Tables to which nearly all others join."""
@@ -70,9 +74,13 @@ COLOURS = {
 }
 """The colour of each table that others join to, and of the lines to it."""
 
-WIDTH, ROW, HEADER, GAP = 236, 18, 23, 18
-LANE, MARGIN, TOP = 9, 22, 110
+WIDTH, ROW, HEADER, GAP = 234, 18, 23, 18
+LANE, MARGIN, TOP = 9, 20, 62
 TEXT = "#24292f"
+LEGEND = (
+    "A line leads from a column to the table that it joins to, in that table's colour.",
+    "Bold: the key. Not drawn: the joins of nearly all tables to workspace and workspace_members.",
+)
 FONT = "font-family='Helvetica, Arial, sans-serif'"
 
 
@@ -106,14 +114,13 @@ class Box:
 
 @dataclass
 class Picture:
-    """Boxes, the gutters between their columns, and the tracks above them.
+    """Boxes, and the gutters between their columns.
 
-    All lines to a table share one lane in each gutter that they pass, and one track.
+    All lines to a table share one lane in each gutter that they pass.
     """
 
     boxes: dict[str, Box] = field(default_factory=dict)
     lanes: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
-    tracks: list[str] = field(default_factory=list)
 
     def left(self, column: int) -> int:
         """Return where a column of boxes begins."""
@@ -126,26 +133,32 @@ class Picture:
 
     def lane(self, number: int, target: str) -> int:
         """Return where the lines to a table run in a gutter."""
-        begin = self.left(number) - self.gutter(number) + MARGIN
+        begin = self.left(number) - self.gutter(number) + MARGIN + LANE // 2
         return begin + LANE * self.lanes[number].index(target)
 
-    def track(self, target: str) -> int:
-        """Return how high above the boxes the lines to a table run."""
-        return TOP - 14 - LANE * self.tracks.index(target)
+    def gutter_of(self, join: Join) -> int:
+        """Return the gutter that a line passes."""
+        columns = [self.boxes[name].column for name in (join.table, join.to_table)]
+        is_last = min(columns) == len(COLUMNS) - 1
+        return len(COLUMNS) if is_last else max(columns)
+
+    def side(self, box: Box, gutter: int) -> int:
+        """Return the side of a box that is at a gutter."""
+        return self.left(box.column) + (WIDTH if gutter > box.column else 0)
 
 
 def picture() -> Picture:
     """Return the tables with their places."""
     found = Picture()
+    names = {name for column in COLUMNS for name in column}
     drawn = [
         join
         for join in joins()
-        if {join.table, join.to_table} <= {name for names in COLUMNS for name in names}
-        and join.to_table not in NOT_DRAWN
+        if join.table in names and join.to_table in names - {*NOT_DRAWN}
     ]
-    for number, names in enumerate(COLUMNS):
+    for number, column in enumerate(COLUMNS):
         y = TOP
-        for name in names:
+        for name in column:
             own = [join for join in drawn if join.table == name]
             ends = [join.to_column for join in drawn if join.to_table == name]
             rows = [*tables()[name].key_fields, *ends, *(join.column for join in own)]
@@ -153,42 +166,28 @@ def picture() -> Picture:
             found.boxes[name] = box
             y += box.height + GAP
     for join in drawn:
-        source, target = _gutters(found, join)
-        for gutter in {source, target}:
-            if join.to_table not in found.lanes[gutter]:
-                found.lanes[gutter].append(join.to_table)
-        if source != target and join.to_table not in found.tracks:
-            found.tracks.append(join.to_table)
+        lanes = found.lanes[found.gutter_of(join)]
+        if join.to_table not in lanes:
+            lanes.append(join.to_table)
     return found
-
-
-def _gutters(found: Picture, join: Join) -> tuple[int, int]:
-    """Return the gutters at which a line begins and ends."""
-    source, target = (found.boxes[n].column for n in (join.table, join.to_table))
-    if source == target:
-        return source, source
-    if source < target:
-        return source + 1, target
-    return source, target + 1
 
 
 def svg() -> Iterator[str]:
     """Yield the lines of the picture."""
     found = picture()
-    width = found.left(len(COLUMNS)) + MARGIN // 2
-    height = max(box.y + box.height for box in found.boxes.values()) + 20
+    width = found.left(len(COLUMNS))
+    height = max(box.y + box.height for box in found.boxes.values()) + MARGIN
     yield (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' "
         f"width='{width}' height='{height}' role='img' {FONT}>"
     )
     yield "<title>The main thirty tables and what joins them</title>"
     yield f"<rect width='{width}' height='{height}' fill='#ffffff'/>"
-    yield (
-        f"<text x='{MARGIN}' y='24' font-size='13' fill='{TEXT}'>A line leads from a "
-        "column to the table that it joins to, and has the colour of that table. Bold: "
-        "the key. Not drawn: the joins of nearly all tables to workspace and "
-        "workspace_members.</text>"
-    )
+    for number, line in enumerate(LEGEND):
+        yield (
+            f"<text x='{MARGIN}' y='{24 + 18 * number}' font-size='13' "
+            f"fill='{TEXT}'>{line}</text>"
+        )
     for box in found.boxes.values():
         for join in box.joins:
             yield _line(found, join)
@@ -199,24 +198,16 @@ def svg() -> Iterator[str]:
 
 def _line(found: Picture, join: Join) -> str:
     source, target = found.boxes[join.table], found.boxes[join.to_table]
-    begin, end = _gutters(found, join)
-    x = found.left(source.column) + (WIDTH if begin > source.column else 0)
-    to_x = found.left(target.column) + (WIDTH if end > target.column else 0)
+    gutter = found.gutter_of(join)
+    lane = found.lane(gutter, join.to_table)
+    x, to_x = found.side(source, gutter), found.side(target, gutter)
     y, to_y = source.y_of(join.column), target.y_of(join.to_column)
-    lane = found.lane(begin, join.to_table)
-    points, to_lane = [(x, y), (lane, y)], lane
-    if begin != end:
-        track, to_lane = found.track(join.to_table), found.lane(end, join.to_table)
-        points += [(lane, track), (to_lane, track), (to_lane, to_y)]
-    else:
-        points.append((lane, to_y))
-    points.append((to_x, to_y))
-    path = " ".join(f"{a},{b}" for a, b in points)
     colour = COLOURS[join.to_table]
     return (
-        f"<polyline points='{path}' fill='none' stroke='{colour}' stroke-width='1.4' "
-        f"stroke-linejoin='round'/><circle cx='{x}' cy='{y}' r='3' fill='{colour}'/>"
-        f"<path d='{_arrow(to_x, to_y, to_lane)}' fill='{colour}'/>"
+        f"<polyline points='{x},{y} {lane},{y} {lane},{to_y} {to_x},{to_y}' "
+        f"fill='none' stroke='{colour}' stroke-width='1.5'/>"
+        f"<circle cx='{x}' cy='{y}' r='3' fill='{colour}'/>"
+        f"<path d='{_arrow(to_x, to_y, lane)}' fill='{colour}'/>"
     )
 
 

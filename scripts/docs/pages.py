@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import textwrap
 import typing as t
 from collections import defaultdict
@@ -32,6 +31,7 @@ from tap_instantly.reading.sdk_stream import DAILY_LOOKBACK
 from tap_instantly.settings import SETTINGS
 
 if t.TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
     from tap_instantly.reading.stream import EndpointStream

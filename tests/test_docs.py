@@ -104,7 +104,9 @@ def test_the_diagram() -> None:
 def test_every_sentence_is_explained() -> None:
     """All that the code has for people is on the page, or a part of what is."""
     pieces = sentences.remedies()["pieces"]
-    for text, where in sentences.sentences().items():
+    said = sentences.sentences() | sentences.sentences_of_sdk()
+    assert len(said) > 100
+    for text, where in said.items():
         cell = text.replace("|", "\\|")
         assert text in pieces or f"| {cell} |" in TROUBLESHOOTING, where
 

@@ -79,7 +79,7 @@ LANE, MARGIN, TOP = 9, 20, 62
 TEXT = "#24292f"
 LEGEND = (
     "A line leads from a column to the table that it joins to, in that table's colour.",
-    "Bold: the key. Not drawn: the joins of nearly all tables to workspace and workspace_members.",
+    "Bold: the key. Not drawn: what nearly all join to, workspace and its members.",
 )
 FONT = "font-family='Helvetica, Arial, sans-serif'"
 

@@ -181,12 +181,12 @@ def _how_it_is_read(stream: EndpointStream, found: Family) -> str:
         name = name_of(parent)
         link = f"[`{name}`]({_address(name, found)})"
         if stream.has_overlaps:
-            parts.append(f"and once more for {noun(parent)} in {link}")
+            parts.append(f"and once more for {noun(parent, 'each')} of {link}")
         elif parent.group_size > 1:
-            many = f"{parent.group_size} {noun(parent, plural=True)}"
+            many = f"{parent.group_size} {noun(parent)}"
             parts.append(f"for up to {many} of {link} at a time")
         else:
-            parts.append(f"once for {noun(parent)} in {link}")
+            parts.append(f"once for {noun(parent, 'each')} of {link}")
     if limits := stream.datetime_filter:
         window = f"`{limits.start_param}` and `{limits.end_param}`"
         days = f", for at most {limits.step} days at a time" if limits.step else ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import typing as t
 from functools import cache
 from pathlib import Path
 
 import yaml
+from singer_sdk import mapper
 
 from scripts.docs.markdown import table
 from tap_instantly.api.vendor import INSTANTLY
@@ -53,6 +55,25 @@ def sentences(code: Path = CODE) -> dict[str, str]:
             tree = ast.parse(path.read_text(encoding="utf-8"))
             for text, line in _texts(tree):
                 found.setdefault(text, f"{where}:{line}")
+    return found
+
+
+def sentences_of_sdk() -> dict[str, str]:
+    """Return what the SDK says of stream maps, and where."""
+    found = {}
+    tree = ast.parse(Path(mapper.__file__).read_text(encoding="utf-8"))
+    blocks = [
+        block
+        for node in ast.walk(tree)
+        for name in ("body", "orelse")
+        if isinstance(block := getattr(node, name, None), list)
+    ]
+    for said, raised in itertools.chain.from_iterable(map(itertools.pairwise, blocks)):
+        is_raised = isinstance(raised, ast.Raise) and ast.unparse(raised).startswith(
+            ("raise MapExpressionError", "raise StreamMapConfigError")
+        )
+        if is_raised and isinstance(said, ast.Assign):
+            found[_text(said.value)] = f"{mapper.__name__}:{said.lineno}"
     return found
 
 
@@ -117,7 +138,7 @@ def check(code: Path = CODE) -> None:
     Raises:
         UnexplainedError: If not.
     """
-    found, given = sentences(code), remedies()
+    found, given = sentences(code) | sentences_of_sdk(), remedies()
     known = {
         entry["says"] for section in given["sections"].values() for entry in section
     }

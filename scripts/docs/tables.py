@@ -151,13 +151,18 @@ def name_of(parent: ParentStreamConfig) -> str:
     return next(s.name for s in tables().values() if type(s) is parent.stream)
 
 
-def noun(parent: ParentStreamConfig, *, plural: bool = False) -> str:
-    """Return what a row of a parent stream is, or what its rows are."""
+def noun(parent: ParentStreamConfig, article: str = "") -> str:
+    """Return what a row of a parent stream is.
+
+    Args:
+        parent: The stream.
+        article: `a` or `each`; without it, the word is a plural.
+    """
     kind = next((AGENTS[key] for key in sorted(parent.types) if key in AGENTS), None)
     word = kind or NOUNS.get(name_of(parent), f"row of `{name_of(parent)}`")
-    if plural:
+    if not article:
         return word + ("es" if word.endswith("x") else "s")
-    return f"{'an' if word[0] in 'aio' else 'a'} {word}"
+    return f"{'an' if article == 'a' and word[0] in 'aio' else article} {word}"
 
 
 def cost(stream: EndpointStream) -> str:
@@ -169,9 +174,9 @@ def cost(stream: EndpointStream) -> str:
     if parents:
         what.append(
             " or ".join(
-                f"{parent.group_size} {noun(parent, plural=True)}"
+                f"{parent.group_size} {noun(parent)}"
                 if parent.group_size > 1
-                else noun(parent)
+                else noun(parent, "a")
                 for parent in parents
             )
         )

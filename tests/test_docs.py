@@ -16,6 +16,7 @@ pytest.importorskip("benchmarks")  # no part of the source distribution
 from scripts.docs import links, sentences
 from scripts.docs.__main__ import made
 from scripts.docs.diagram import COLUMNS, NOT_DRAWN, svg
+from scripts.docs.measured import first_loads
 from scripts.docs.tables import joins, tables
 from tap_instantly.api.errors import api_error
 from tap_instantly.settings import SETTINGS, validation_errors
@@ -99,6 +100,15 @@ def test_the_diagram() -> None:
         if join.table in names and join.to_table in {*names} - {*NOT_DRAWN}
     ]
     assert "\n".join(svg()).count("<polyline") == len(drawn) > 40
+
+
+def test_the_hours_of_a_million_emails() -> None:
+    """What prose says of them is what the limits make of them."""
+    [row] = [line for line in first_loads() if line.startswith("| 1,000,000 `emails`")]
+    hours = row.split(" | ")[-1].removesuffix(" |")
+    page = (DOCS / "cost.md").read_text(encoding="utf-8")
+    assert f"\n### A million e-mails take {hours}\n" in page
+    assert f"a first load of a million e-mails: {hours}" in " ".join(README.split())
 
 
 def test_every_sentence_is_explained() -> None:

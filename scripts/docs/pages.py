@@ -24,6 +24,7 @@ from scripts.docs.tables import (
     parents_of,
     tables,
 )
+from tap_instantly.api.rate_limit import ENDPOINT_LIMITS
 from tap_instantly.incremental import DAY
 from tap_instantly.reading.id_ordered_stream import IdOrderedStream
 from tap_instantly.reading.paginators import CursorPaginator
@@ -144,7 +145,9 @@ def _facts(stream: EndpointStream, found: Family) -> Iterator[tuple[str, str]]:
     first, again = requests_of(stream.name)
     counted = f"{first} for a first run, {again} for the next"
     link = "[measured](../cost.md#requests-measured)"
-    yield "Requests", f"one brings {cost(stream)}; {link}: {counted}"
+    limit = ENDPOINT_LIMITS.get(stream.path)
+    pace = f", and Instantly answers {limit} a minute" if limit else ""
+    yield "Requests", f"one brings {cost(stream)}{pace}; {link}: {counted}"
     if stream.secret_fields:
         names = ", ".join(f"`{name}`" for name in stream.secret_fields)
         yield "Never emitted", f"{names} ([why](../not-read.md#what-is-never-emitted))"
@@ -172,9 +175,9 @@ def _how_it_is_read(stream: EndpointStream, found: Family) -> str:
     if isinstance(stream, IdOrderedStream):
         parts.append("in pages of 100, along the ids, at several places at once")
     elif stream.data_selector.is_paged and stream.paginator_class is CursorPaginator:
-        parts.append("in pages of 100, each of which has the cursor of the next")
+        parts.append("in pages of 100, by cursor")
     elif stream.data_selector.is_paged:
-        parts.append("in pages of 100, by their offset")
+        parts.append("in pages of 100, by offset")
     else:
         parts.append("whole, in one answer")
     for parent in parents_of(stream):
@@ -187,10 +190,12 @@ def _how_it_is_read(stream: EndpointStream, found: Family) -> str:
             parts.append(f"for up to {many} of {link} at a time")
         else:
             parts.append(f"once for {noun(parent, 'each')} of {link}")
-    if limits := stream.datetime_filter:
-        window = f"`{limits.start_param}` and `{limits.end_param}`"
-        days = f", for at most {limits.step} days at a time" if limits.step else ""
-        parts.append(f"between {window}{days}")
+    if stream.newest_update_first:
+        parts.append("the latest change first if there is a bookmark")
+    if dates := stream.datetime_filter:
+        days = f", at most {dates.step} days at a time" if dates.step else ""
+        names = f"`{dates.start_param}`, `{dates.end_param}`"
+        parts.append(f"with dates that Instantly itself selects by ({names}){days}")
     return ", ".join(parts)
 
 

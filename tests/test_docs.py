@@ -17,7 +17,7 @@ from scripts.docs import links, sentences
 from scripts.docs.__main__ import made
 from scripts.docs.diagram import COLUMNS, NOT_DRAWN, svg
 from scripts.docs.measured import first_loads
-from scripts.docs.tables import joins, tables
+from scripts.docs.tables import columns, joins, tables
 from tap_instantly.api.errors import api_error
 from tap_instantly.settings import SETTINGS, validation_errors
 from tap_instantly.tap import TapInstantly
@@ -100,6 +100,25 @@ def test_the_diagram() -> None:
         if join.table in names and join.to_table in {*names} - {*NOT_DRAWN}
     ]
     assert "\n".join(svg()).count("<polyline") == len(drawn) > 40
+
+
+def test_columns() -> None:
+    """Nested fields have a row each, and personal data is called so."""
+    phone = {"type": ["string", "null"], "description": "A number."}
+    people = {
+        "type": "array",
+        "items": {"type": "object", "properties": {"tel": phone}},
+    }
+    marked = phone | {"x-personal-data": "phone"}
+    assert [*columns({"people": people, "tel": marked})] == [
+        ("people", "array of objects", ""),
+        ("people[].tel", "string", "A number."),
+        (
+            "tel",
+            "string",
+            "A number. [Personal data](../personal-data.md): phone.",
+        ),
+    ]
 
 
 def test_the_hours_of_a_million_emails() -> None:

@@ -120,11 +120,10 @@ def columns(properties: Json, prefix: str = "") -> Iterator[tuple[str, str, str]
     for name, schema in properties.items():
         items = schema.get("items", {})
         kind = schema.get("format") or _kind(schema)
-        yield (
-            prefix + name,
-            f"{kind} of {_kind(items)}s" if items else kind,
-            schema.get("description", ""),
-        )
+        text = schema.get("description", "")
+        if personal := schema.get("x-personal-data"):
+            text += f" [Personal data](../personal-data.md): {personal}."
+        yield prefix + name, f"{kind} of {_kind(items)}s" if items else kind, text
         yield from columns(schema.get("properties", {}), f"{prefix}{name}.")
         yield from columns(items.get("properties", {}), f"{prefix}{name}[].")
 

@@ -71,7 +71,9 @@ def first_loads() -> Iterator[str]:
     for what, path, count in FIRST_LOADS:
         per_minute = ENDPOINT_LIMITS.get(path, default) * MARGIN
         at_least = _duration(count / per_minute)
-        rows.append((what, f"{count:,}", f"{per_minute:,.1f}", at_least))
+        rows.append(
+            (what, f"{count:,}", f"{per_minute:,.1f}".removesuffix(".0"), at_least)
+        )
     header = ("first load", "requests", "requests a minute", "at least")
     return table(header, rows)
 
@@ -79,7 +81,11 @@ def first_loads() -> Iterator[str]:
 def _duration(minutes: float) -> str:
     if minutes >= HOUR:
         return f"{minutes / HOUR:.1f} hours"
-    return f"{minutes:.1f} minutes" if minutes >= 1 else f"{minutes * 60:.0f} s"
+    return (
+        f"{minutes:.1f}".removesuffix(".0") + " minutes"
+        if minutes >= 1
+        else f"{minutes * 60:.0f} s"
+    )
 
 
 HOUR = 60

@@ -50,6 +50,10 @@ def requests() -> Iterator[str]:
 
 
 PAGE = 100
+"""Rows of a page."""
+
+HOUR = 60
+"""Minutes of an hour."""
 
 FIRST_LOADS = (
     ("1,000 `emails`", "/emails", 1_000 // PAGE),
@@ -71,22 +75,18 @@ def first_loads() -> Iterator[str]:
     for what, path, count in FIRST_LOADS:
         per_minute = ENDPOINT_LIMITS.get(path, default) * MARGIN
         at_least = _duration(count / per_minute)
-        rows.append(
-            (what, f"{count:,}", f"{per_minute:,.1f}".removesuffix(".0"), at_least)
-        )
+        rows.append((what, f"{count:,}", _number(per_minute), at_least))
     header = ("first load", "requests", "requests a minute", "at least")
     return table(header, rows)
 
 
 def _duration(minutes: float) -> str:
-    if minutes >= HOUR:
-        return f"{minutes / HOUR:.1f} hours"
-    return (
-        f"{minutes:.1f}".removesuffix(".0") + " minutes"
-        if minutes >= 1
-        else f"{minutes * 60:.0f} s"
-    )
+    if minutes < 1:
+        return f"{minutes * 60:.0f} s"
+    if minutes < HOUR:
+        return f"{_number(minutes)} minutes"
+    return f"{_number(minutes / HOUR)} hours"
 
 
-HOUR = 60
-"""Minutes."""
+def _number(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0")

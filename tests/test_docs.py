@@ -17,7 +17,7 @@ from scripts.docs import links, sentences
 from scripts.docs.__main__ import made
 from scripts.docs.diagram import COLUMNS, NOT_DRAWN, svg
 from scripts.docs.measured import first_loads
-from scripts.docs.tables import columns, joins, tables
+from scripts.docs.tables import columns, families, joins, tables
 from tap_instantly.api.errors import api_error
 from tap_instantly.settings import SETTINGS, validation_errors
 from tap_instantly.tap import TapInstantly
@@ -87,6 +87,12 @@ def test_every_page_is_in_the_navigation() -> None:
     assert sorted(named) == sorted(
         str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")
     )
+
+
+def test_every_page_of_tables_has_a_family() -> None:
+    """A family that is gone leaves no page behind."""
+    pages = {path.name for path in (DOCS / "tables").glob("*.md")}
+    assert pages == {"index.md", *(family.page for family in families())}
 
 
 def test_the_diagram() -> None:

@@ -41,22 +41,19 @@ PLOTS = ("growth-campaigns.svg", "growth-labels.svg")
 def made() -> Iterator[tuple[Path, str]]:
     """Yield each file that is made, or has made blocks, and what it should hold."""
     sentences.check()
-    tables, images = ROOT / "docs" / "tables", ROOT / "docs" / "images"
-    for family in families():
-        path = tables / family.page
-        begin = (
-            f"# {family.title}\n\n<!-- made: family {family.name} -->\n<!-- end -->\n"
-        )
-        text = path.read_text(encoding="utf-8") if path.exists() else begin
+    docs = ROOT / "docs"
+    new = "# {0.title}\n\n<!-- made: family {0.name} -->\n<!-- end -->\n"
+    begins = {docs / "tables" / each.page: new.format(each) for each in families()}
+    for path in sorted({ROOT / "README.md", *docs.rglob("*.md"), *begins}):
+        text = path.read_text(encoding="utf-8") if path.exists() else begins[path]
         yield path, fill(text, BLOCKS)
-    made_elsewhere = {tables / family.page for family in families()}
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
-        if path not in made_elsewhere:
-            yield path, fill(path.read_text(encoding="utf-8"), BLOCKS)
     for name, picture in PICTURES.items():
-        yield images / name, "\n".join(picture()) + "\n"
+        yield docs / "images" / name, "\n".join(picture()) + "\n"
     for name in PLOTS:
-        yield images / name, (ROOT / "benchmarks" / name).read_text(encoding="utf-8")
+        yield (
+            docs / "images" / name,
+            (ROOT / "benchmarks" / name).read_text(encoding="utf-8"),
+        )
 
 
 @click.command()

@@ -190,6 +190,8 @@ def _how_it_is_read(stream: EndpointStream, found: Family) -> str:
             parts.append(f"for up to {many} of {link} at a time")
         else:
             parts.append(f"once for {noun(parent, 'each')} of {link}")
+    if stream.checkpoints_in_order:
+        parts.append("oldest first")
     if stream.newest_update_first:
         parts.append("the latest change first if there is a bookmark")
     if dates := stream.datetime_filter:
@@ -229,6 +231,8 @@ def _what_a_run_brings(stream: EndpointStream) -> str:
             if is_made and not parents_of(stream)
             else "; the list is read to its end for that"
         )
+    if stream.checkpoints_in_order:
+        text += "; the bookmark moves page by page"
     if stream.limited_retention:
         text += "; Instantly keeps only recent rows"
     return text

@@ -415,25 +415,25 @@ def test_its_schema_has_no_secrets(stream: Stream, read: Reader) -> None:
     assert not {*stream.secret_fields} & message["schema"]["properties"].keys()
 
 
-ROW = re.compile(r"^\| `(\w+)` \|(.*)\|(.*)\|(.*)\|(.*)\|$", re.MULTILINE)
+ROW = re.compile(r"^\| \[`(\w+)`\]\(#\1\) \|(.*)\|(.*)\|(.*)\|(.*)\|$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def documented() -> dict[str, list[str]]:
-    """Return the README's tables: the cells after each stream's name."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    rows = ROW.findall(readme.partition("\n## Streams\n")[2].partition("\n## ")[0])
+    """Return the tables of the pages: the cells after each stream's name."""
+    pages = (Path(__file__).parents[1] / "docs" / "tables").glob("*.md")
+    rows = [row for page in pages for row in ROW.findall(page.read_text("utf-8"))]
     assert len({name for name, *_ in rows}) == len(rows)
     return {name: [cell.strip() for cell in cells] for name, *cells in rows}
 
 
-def test_the_readme_has_every_stream(documented: dict[str, list[str]]) -> None:
-    """It has all streams, and no others."""
+def test_the_pages_have_every_stream(documented: dict[str, list[str]]) -> None:
+    """They have all streams, and no others."""
     assert sorted(documented) == sorted(stream.name for stream in ALL)
 
 
 @EVERY_STREAM
-def test_the_readme_is_right(stream: Stream, documented: dict[str, list[str]]) -> None:
+def test_its_page_is_right(stream: Stream, documented: dict[str, list[str]]) -> None:
     """Its row has the stream's endpoint, key and replication key."""
     key = stream.replication_key
     assert documented[stream.name] == [

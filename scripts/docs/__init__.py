@@ -1,0 +1,1 @@
+"""Writes the parts of README and docs that follow from the code."""

@@ -215,8 +215,10 @@ def check(tables: Tables, report: Iterable[Line]) -> Findings:
         if not line["complete"]:
             found.errors.append(
                 f"{line['stream']}: not all of it was read: "
-                f"{line['problem'] or 'the run was interrupted'}"
+                f"{line['failure'] or 'the run was interrupted'}"
             )
+        elif line["left_out"]:
+            found.notes.append(f"{line['stream']}: left out: {line['left_out']}")
         for written in line["written"]:
             table = tables.find(written["stream"])
             workspace = line["workspace_id"]

@@ -63,8 +63,8 @@ class LoadReport:
 def describe(stream: EndpointStream) -> dict[str, t.Any]:
     """Return the line of a stream, without what is the same for all."""
     stats, load = stream.stats, stream.stats.load
-    is_complete = stats.is_complete and not stats.failure and not stats.skipped
-    is_listed = is_complete and load is not None and load.is_whole
+    is_complete = stats.is_complete and stats.failure is None
+    is_whole = is_complete and not stats.skipped and load is not None and load.is_whole
     written = {
         name: load.written[name] if load is not None else DistinctCount()
         for name in stream.written_keys
@@ -73,8 +73,9 @@ def describe(stream: EndpointStream) -> dict[str, t.Any]:
         "method": stream.replication_method,
         "bookmark": stats.end_value,
         "complete": is_complete,
-        "problem": stats.failure or stats.describe_skipped() or None,
-        "listed": load.listed.count() if load is not None and is_listed else None,
+        "failure": stats.failure,
+        "left_out": stats.describe_skipped() or None,
+        "listed": load.listed.count() if load is not None and is_whole else None,
         "scope": stream.scope_of_list,
         "mapped": stream.is_mapped,
         "activated": stats.activated is not None,

@@ -219,6 +219,8 @@ class SDKStream(CatalogStream):
                 raise batch.failure
         if not scope.is_empty:
             self._finish(bookmark)
+        elif self.stats.load:
+            self.stats.load.is_whole = False
         self.stats.is_complete = True
 
     def _without_seen(

@@ -28,7 +28,7 @@ def selections() -> dict[str, tuple[str, ...]]:
     for schedule in project["schedules"]:
         extractor = jobs[schedule["job"]]["tasks"][0].split()[0]
         rules = extractors[extractor].get("select", extractors[BASE]["select"])
-        left_out = [value for value in schedule.get("env", {}).values()]
+        left_out = list(schedule.get("env", {}).values())
         selected[schedule["name"]] = tuple(
             stream
             for stream in (rule.removesuffix(".*") for rule in rules)
@@ -44,8 +44,8 @@ def section(plan: Plan) -> Section:
     said = ", ".join(f"{sizes[name]:,} {name}" for name in names)
     result = Section(
         "Schedules",
-        f"The schedules of meltano.yml: {said}. The later run is given the state of the "
-        "first, and nothing has changed; a refresh always takes what a first run does.",
+        f"The schedules of meltano.yml: {said}. The later run is given the state of "
+        "the first, and nothing has changed; a refresh takes what a first run does.",
         ("schedule", "first run", "later run", "records", "records again"),
     )
     with Served(**sizes) as api:

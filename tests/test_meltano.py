@@ -208,13 +208,11 @@ def test_rows_that_are_gone(project: Path, sandbox: Sandbox, meltano: Meltano) -
         "TAP_INSTANTLY__SELECT": '["custom_tags.*"]',
         "TAP_INSTANTLY_FULL__SELECT": '["custom_tags.*"]',
     }
-    load = ("target-duckdb", "duckdb:check")
-    meltano("run", "--state-id-suffix=gone", "tap-instantly", *load, **options)
+    load = ("tap-instantly", "target-duckdb", "duckdb:check")
+    meltano("run", "--state-id-suffix=gone", *load, **options)
     tags = sandbox.tables["custom_tags"]
     tags.delete(tags.rows[0]["id"])
-    meltano("run", "--state-id-suffix=gone", "tap-instantly", *load, **options)
-    text = meltano("invoke", "duckdb:check", **options)
-    assert "custom_tags: 1 rows of the table are gone from Instantly" in text
+    meltano("run", "--state-id-suffix=gone", *load, **options)
     full = ("tap-instantly-full", "target-duckdb", "duckdb:check-full")
     text = meltano("run", *full, code=1, **options)
     assert "custom_tags: after a complete refresh the table has 6 rows" in text

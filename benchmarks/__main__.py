@@ -16,6 +16,7 @@ from benchmarks import (
     processing,
     reporting,
     requested,
+    scheduled,
     starting,
     waiting,
 )
@@ -31,6 +32,7 @@ SECTIONS: dict[str, Callable[[Plan], Section]] = {
     "processing": processing.section,
     "waiting": waiting.section,
     "requests": requested.section,
+    "schedules": scheduled.section,
     "start": starting.section,
     "memory": memory.section,
     "growth": growth.section,

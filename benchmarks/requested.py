@@ -56,7 +56,7 @@ def section(plan: Plan) -> Section:
         streams = [one["tap_stream_id"] for one in found["streams"]]
         for name, chosen in (*((one, (one,)) for one in streams), (_ALL, ())):
             try:
-                row = _twice(plan, api, chosen)
+                row = read_twice(plan, api, chosen)
             except FailedError as error:
                 plan.say(f"{name}: {error}")
                 row = (FAILED, "", "", "")
@@ -65,7 +65,7 @@ def section(plan: Plan) -> Section:
     return result
 
 
-def _twice(plan: Plan, api: Served, chosen: tuple[str, ...]) -> tuple[str, ...]:
+def read_twice(plan: Plan, api: Served, chosen: tuple[str, ...]) -> tuple[str, ...]:
     """Run some streams twice; return requests and records of both runs."""
     state: dict[str, Any] | None = None
     requests, records = [], []

@@ -1,4 +1,4 @@
-"""What `meltano invoke duckdb:tables` and `duckdb:sweep` do with the DuckDB file."""
+"""What `meltano invoke duckdb:sweep` does with the DuckDB file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,6 @@ from pathlib import Path
 import duckdb
 
 COMPLETED_STATE = "SELECT completed_state FROM state WHERE state_id = ?"
-
-
-def tables(path: str) -> None:
-    """Print the tables and how many rows each of them holds."""
-    with duckdb.connect(path, read_only=True) as database:
-        names = database.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1")
-        for (name,) in names.fetchall():
-            print(f"{name:<42}{len(database.table(name)):>10}")
 
 
 def sweep(path: str, system_database: Path, state_id: str) -> None:
@@ -48,19 +40,16 @@ def sweep(path: str, system_database: Path, state_id: str) -> None:
 
 
 def main() -> None:
-    """Do one of the two, in the environment that Meltano gives to a utility."""
+    """Sweep, in the environment that Meltano gives to a utility."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("command", choices=["tables", "sweep"])
-    command, path = parser.parse_args().command, os.environ["DUCKDB_PATH"]
-    if command == "tables":
-        tables(path)
-    else:
-        environment = os.environ["MELTANO_ENVIRONMENT"]
-        sweep(
-            path,
-            Path(os.environ["MELTANO_SYS_DIR_ROOT"], "meltano.db"),
-            f"{environment}:tap-instantly-full-to-target-duckdb",
-        )
+    parser.add_argument("command", choices=["sweep"])
+    parser.parse_args()
+    environment = os.environ["MELTANO_ENVIRONMENT"]
+    sweep(
+        os.environ["DUCKDB_PATH"],
+        Path(os.environ["MELTANO_SYS_DIR_ROOT"], "meltano.db"),
+        f"{environment}:tap-instantly-full-to-target-duckdb",
+    )
 
 
 if __name__ == "__main__":

@@ -176,6 +176,8 @@ class CommandLineTap(CommandLine, Tap):
             # Python would meet the closed pipe again when it flushes at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             cls._stop("The target has closed its input; its own log says why")
+        except ConfigurationError as error:  # of a file that cannot be written
+            cls._stop(describe_error(error, cls.logger, cls.name))
         finally:
             tap.log_summary()
         if any(stats.failure for stats in tap.stats.values()):

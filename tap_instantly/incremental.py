@@ -230,6 +230,8 @@ class SyncScope:
         state_value: The bookmark as the state has it.
         window: When the rows were created.
         updated_window: When the rows were updated last.
+        set_window: What `start_date` and `end_date` leave of `window`, whatever the
+            bookmark is.
         is_empty: Whether `end_date` leaves nothing to read.
     """
 
@@ -237,6 +239,7 @@ class SyncScope:
     state_value: str | None
     window: TimeWindow
     updated_window: TimeWindow
+    set_window: TimeWindow
     is_empty: bool
 
     @property

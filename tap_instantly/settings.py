@@ -130,6 +130,15 @@ READING = (
         ),
     ),
     th.Property(
+        "report_path",
+        th.StringType,
+        title="Report path",
+        description=(
+            "A file that gets a line of JSON for each stream at the end of the run: "
+            "what the list had, what was written, and whether that is complete."
+        ),
+    ),
+    th.Property(
         "flattening_max_key_length",
         th.IntegerType(minimum=1),
         default=MAX_COLUMN_NAME,

@@ -13,6 +13,8 @@ if t.TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterator, Mapping
 
+    from tap_instantly.counting import LoadCount
+
 PROGRESS_INTERVAL = 30.0
 """Seconds between two lines about the progress of a run."""
 
@@ -38,6 +40,9 @@ class SyncStats:
             known as a whole.
         failure: Why the stream stopped early, in words; None while all is well.
         outcome: The same in a word or two.
+        is_complete: Whether the stream was read to its end.
+        activated: The version of the table that the target was told to keep.
+        load: What the report counts; None without one.
     """
 
     rows: int = 0
@@ -50,6 +55,9 @@ class SyncStats:
     skipped: Counter[str] = field(default_factory=Counter)
     failure: str | None = None
     outcome: str = READABLE
+    is_complete: bool = False
+    activated: int | None = None
+    load: LoadCount | None = None
     _in_flight: int = field(default=0, repr=False)
     _waiting: Counter[str] = field(default_factory=Counter, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

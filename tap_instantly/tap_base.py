@@ -13,6 +13,8 @@ from typing_extensions import override
 from tap_instantly.api.client import Client
 from tap_instantly.api.errors import UNREACHABLE, describe_attempt
 from tap_instantly.cli import CommandLineTap
+from tap_instantly.counting import LoadCount
+from tap_instantly.load_report import LoadReport
 from tap_instantly.reading.additional_fields import COLUMN
 from tap_instantly.reading.concurrency import PartitionScheduler
 from tap_instantly.reading.parents import ParentKeys
@@ -45,6 +47,7 @@ class EndpointTap(CommandLineTap):
 
     stream_classes: t.ClassVar[Sequence[type[EndpointStream]]]
     scheduler: PartitionScheduler
+    _has_report = False
 
     @override
     def discover_streams(self) -> list[EndpointStream]:
@@ -95,8 +98,22 @@ class EndpointTap(CommandLineTap):
     @override  # type: ignore[misc]  # final, but the SDK has no hook around a run
     def sync_all(self) -> None:
         """Read the streams side by side, and write them one after the other."""
-        with self._reading(self.selected_streams):
+        with self._reporting(), self._reading(self.selected_streams):
             super().sync_all()
+
+    @contextlib.contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Count what is read and written if a report is wanted, and write it."""
+        path = self.config.get("report_path")
+        self._has_report = bool(path)
+        if not path:
+            yield
+            return
+        report = LoadReport(path)
+        try:
+            yield
+        finally:
+            report.write(self.selected_streams, self.config)
 
     @override  # type: ignore[misc]  # as `sync_all`
     def run_sync_dry_run(
@@ -138,7 +155,7 @@ class EndpointTap(CommandLineTap):
             self.config["max_concurrency"],
         )
         for stream, source in sources.items():
-            stream.stats = SyncStats()
+            stream.stats = SyncStats(load=LoadCount() if self._has_report else None)
             stream.batches = partial(self.scheduler.batches, source)
         progress = ProgressLog(
             {stream.name: stream.stats for stream in sources}, self.logger

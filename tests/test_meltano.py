@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -61,9 +62,12 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def meltano(project: Path, sandbox: Sandbox) -> Meltano:
-    """Return a function that runs Meltano in the project against the sandbox."""
+    """Return a function that runs Meltano in the project against the sandbox.
 
-    def run(*arguments: str, **environment: str) -> str:
+    It returns what a run says that ends with the exit code that is expected.
+    """
+
+    def run(*arguments: str, code: int = 0, **environment: str) -> str:
         ours = {
             "TAP_INSTANTLY_API_KEY": sandbox.key,
             "TAP_INSTANTLY_API_URL": sandbox.url,
@@ -77,8 +81,8 @@ def meltano(project: Path, sandbox: Sandbox) -> Meltano:
             check=False,
             timeout=600,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert done.returncode == code, done.stderr
+        return done.stdout + (done.stderr if code else "")
 
     return run
 
@@ -164,7 +168,7 @@ def test_duckdb(project: Path, sandbox: Sandbox, meltano: Meltano) -> None:
 
     check_three_runs(
         sandbox,
-        lambda: meltano("run", "tap-instantly", "target-duckdb"),
+        lambda: meltano("run", "tap-instantly", "target-duckdb", "duckdb:tables"),
         lambda: meltano("run", "refresh"),
         read,
     )
@@ -180,12 +184,39 @@ def test_duckdb(project: Path, sandbox: Sandbox, meltano: Meltano) -> None:
     assert types["lead_labels", "use_with_ai"] == "BOOLEAN"
     assert types["lead_labels", "access_grants"] == "JSON"
     assert types["lead_lists", "has_enrichment_task"] == "BOOLEAN"
-    words = meltano("invoke", "duckdb:tables").split()
-    counts = dict(zip(words[::2], map(int, words[1::2]), strict=True))
+    _, *lines, verdict = meltano("invoke", "duckdb:check").splitlines()
+    counts = {line.split()[0]: line.split()[1:] for line in lines}
     assert counts.keys() == {s.name for s in STREAMS if s.selected_by_default}
-    assert counts["lead_labels"] == len(sandbox.labels)
-    assert counts["lead_lists"] == len(sandbox.lists)
-    assert counts["leads"] == len(sandbox.tables["leads"].rows)
+    assert counts["lead_labels"] == [str(len(sandbox.labels)), "0", "-"]
+    assert counts["lead_lists"] == [str(len(sandbox.lists)), "1", "-"]
+    leads = str(len(sandbox.tables["leads"].rows))
+    assert counts["leads"] == [leads, "1", leads]
+    assert verdict == "No row is missing."
+    delete = "DELETE FROM custom_tags WHERE id IN (SELECT id FROM custom_tags LIMIT 1)"
+    with duckdb.connect(str(file)) as database:
+        database.execute(delete)
+    text = meltano("invoke", "duckdb:tables", code=1)
+    assert re.search("custom_tags: (this run wrote|Instantly holds)", text)
+
+
+@needs_old_duckdb
+def test_rows_that_are_gone(project: Path, sandbox: Sandbox, meltano: Meltano) -> None:
+    """They fail no update; a refresh that does not sweep them does."""
+    options = {
+        "TARGET_DUCKDB_FILEPATH": "output/gone.duckdb",
+        "TARGET_DUCKDB_DEFAULT_TARGET_SCHEMA": "scratch",
+        "TAP_INSTANTLY__SELECT": '["custom_tags.*"]',
+        "TAP_INSTANTLY_FULL__SELECT": '["custom_tags.*"]',
+    }
+    load = ("tap-instantly", "target-duckdb", "duckdb:check")
+    meltano("run", "--state-id-suffix=gone", *load, **options)
+    tags = sandbox.tables["custom_tags"]
+    tags.delete(tags.rows[0]["id"])
+    meltano("run", "--state-id-suffix=gone", *load, **options)
+    full = ("tap-instantly-full", "target-duckdb", "duckdb:check-full")
+    text = meltano("run", *full, code=1, **options)
+    assert "custom_tags: after a complete refresh the table has 6 rows" in text
+    assert (project / "output" / "gone.duckdb").exists()
 
 
 def test_postgres(sandbox: Sandbox, meltano: Meltano, tmp_path: Path) -> None:
@@ -204,13 +235,24 @@ def test_postgres(sandbox: Sandbox, meltano: Meltano, tmp_path: Path) -> None:
 
         check_three_runs(
             sandbox,
-            lambda: run("tap-instantly", "target-postgres"),
-            lambda: run("tap-instantly-full", "target-postgres"),
+            lambda: run("tap-instantly", "target-postgres", "postgres:check"),
+            lambda: run("tap-instantly-full", "target-postgres", "postgres:check-full"),
             lambda table: loaded(*query(f"SELECT * FROM instantly_dev.{table}")),  # noqa: S608 (a name of ours)
         )
         _, rows = query(
             "SELECT table_name, column_name, data_type FROM information_schema.columns"
         )
+        with psycopg.connect(url) as database:  # as on a server in Japan
+            database.execute("ALTER DATABASE postgres SET timezone TO 'Asia/Tokyo'")
+        run("tap-instantly", "target-postgres", "postgres:check")
+        with psycopg.connect(url) as database:
+            database.execute(
+                "DELETE FROM instantly_dev.custom_tags WHERE _sdc_sequence = "
+                "(SELECT max(_sdc_sequence) FROM instantly_dev.custom_tags)"
+            )
+        environment = {"TARGET_POSTGRES_SQLALCHEMY_URL": url}
+        text = meltano("invoke", "postgres:check", code=1, **environment)
+        assert re.search("custom_tags: this run wrote 1 rows, but only 0 of them", text)
     types = {(table, column): kind for table, column, kind in rows}
     assert types["lead_labels", "timestamp_created"] == "timestamp without time zone"
     assert types["lead_labels", "interest_status"] == "numeric"

@@ -8,7 +8,7 @@ from functools import cached_property
 from singer_sdk import Stream
 from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.helpers._catalog import get_selected_schema
-from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from typing_extensions import override
 
 from tap_instantly.reading.additional_fields import (
@@ -121,14 +121,27 @@ class CatalogStream(Stream):
         """Whether records are written as they are, without the SDK's help."""
         if not self.selected or self.ABORT_AT_RECORD_COUNT is not None:
             return False  # before two threads set up the maps of a stream that is tried
-        (first_map, *more_maps) = self.stream_maps
         return (
             not self.get_batch_config(self.config)
-            and type(first_map) is SameRecordTransform
-            and not first_map.flattening_enabled
-            and not more_maps
+            and not self.is_mapped
+            and not self.stream_maps[0].flattening_enabled
             and all(self.mask.values())
         )
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether stream maps decide what is written, and under which name."""
+        (first_map, *more_maps) = self.stream_maps
+        return type(first_map) is not SameRecordTransform or bool(more_maps)
+
+    @cached_property
+    def written_keys(self) -> dict[str, Sequence[str]]:
+        """The fields of the key, by the name with which records are written."""
+        return {
+            each.stream_alias: each.transformed_key_properties or ()
+            for each in self.stream_maps
+            if not isinstance(each, RemoveRecordTransform)
+        }
 
     def _keep_nested(self, record: Record, depth: int) -> None:
         """Keep the values that hold a field for which flattening has no column."""

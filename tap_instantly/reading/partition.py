@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tap_instantly.api.pages import Page, Request
@@ -53,6 +53,7 @@ class RecordBatch:
         has_more: Whether the partition is read on after it.
         failure: Why no record can follow; to be raised when the batch is written.
         keys: The keys of the records, for streams whose partitions overlap.
+        key_hashes: Their keys in the table as numbers, for the report.
     """
 
     records: list[Record]
@@ -64,6 +65,7 @@ class RecordBatch:
     has_more: bool
     failure: Exception | None = None
     keys: tuple[tuple[object, ...], ...] = ()
+    key_hashes: Sequence[int] = ()
 
 
 Fetch = Callable[[Request], Page]

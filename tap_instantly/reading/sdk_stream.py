@@ -34,6 +34,7 @@ if t.TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.singerlib import RecordMessage
 
     from tap_instantly.messages import LineWriter
     from tap_instantly.reading.partition import RecordBatch
@@ -135,6 +136,7 @@ class SDKStream(CatalogStream):
         minimum = DAILY_LOOKBACK if self.is_daily else self.lookback_window
         since = bookmark.minus(max(lookback, minimum))
         start = self._timestamp_setting("start_date")
+        set_window = TimeWindow(start, end)
         updated_window = TimeWindow()
         if self.bookmark_key == self.created_field:
             start = max(filter(None, [start, since]), default=None)
@@ -146,12 +148,28 @@ class SDKStream(CatalogStream):
             state_value,
             window.in_whole_days if self.is_daily else window,
             updated_window,
+            set_window.in_whole_days if self.is_daily else set_window,
             is_empty=bool(end and bookmark.timestamp and bookmark.timestamp >= end),
         )
 
     @property
+    def scope_of_list(self) -> t.Literal["all", "window", "recent"]:
+        """Which rows Instantly's list has: all, those of a window, or recent ones."""
+        if self.limited_retention:
+            return "recent"
+        is_windowed = self._timestamp_setting("start_date") or self._timestamp_setting(
+            "end_date"
+        )
+        return "window" if is_windowed and self.created_field else "all"
+
+    @property
     def _is_incremental(self) -> bool:
         return self.replication_method == REPLICATION_INCREMENTAL
+
+    @property
+    def _is_in_files(self) -> bool:
+        """Whether the records go to BATCH files."""
+        return self.get_batch_config(self.config) is not None
 
     def _timestamp_setting(self, name: str) -> datetime | None:
         return parse_timestamp(self.config[name]) if self.config.get(name) else None
@@ -190,6 +208,8 @@ class SDKStream(CatalogStream):
                 batch = self._without_seen(batch, seen)  # noqa: PLW2901
             yield batch
             self.stats.rows += batch.count
+            if self.stats.load and (batch.lines or self._is_in_files):
+                self.stats.load.written[self.name].add(batch.key_hashes)
             if batch.latest is not None:
                 bookmark = bookmark.advanced_to(*batch.latest)
             if self.checkpoints_in_order:
@@ -199,6 +219,9 @@ class SDKStream(CatalogStream):
                 raise batch.failure
         if not scope.is_empty:
             self._finish(bookmark)
+        elif self.stats.load:
+            self.stats.load.is_whole = False
+        self.stats.is_complete = True
 
     def _without_seen(
         self, batch: RecordBatch, seen: set[tuple[object, ...]]
@@ -234,7 +257,7 @@ class SDKStream(CatalogStream):
 
         Not with BATCH files, whose rows are written later.
         """
-        if self._is_incremental and not self.get_batch_config(self.config):
+        if self._is_incremental and not self._is_in_files:
             self._set_bookmark(value)
             self._tap.state_writer.write_state(self._tap.state)
 
@@ -265,6 +288,7 @@ class SDKStream(CatalogStream):
         elif self._version_to_activate is not None:
             super()._write_activate_version_message(self._version_to_activate)
             self.stream_state["version"] = self._version_to_activate
+            self.stats.activated = self._version_to_activate
 
     # What differs from the SDK
 
@@ -272,6 +296,18 @@ class SDKStream(CatalogStream):
     def get_records(self, context: Context | None) -> Iterator[Record]:
         for batch in self._read_batches():
             yield from batch.records
+
+    @override
+    def _generate_record_messages(
+        self, record: Record
+    ) -> Generator[RecordMessage, None, None]:
+        for message in super()._generate_record_messages(record):
+            if self.stats.load:
+                written = self.stats.load.written[message.stream]
+                fields = self.written_keys[message.stream]
+                key = [message.record.get(name) for name in fields]
+                written.add([hash(repr(key)) if fields else written.total])
+            yield message
 
     @override
     def _sync_records(
@@ -342,7 +378,7 @@ class SDKStream(CatalogStream):
             self.logger.warning(
                 "%s: no version is activated, because %s rows", self.name, reason
             )
-        elif self.get_batch_config(self.config):
+        elif self._is_in_files:
             super()._write_activate_version_message(full_table_version)
         else:
             self._version_to_activate = full_table_version

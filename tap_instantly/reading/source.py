@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from itertools import chain, compress
 
 from tap_instantly.api.errors import truncate
+from tap_instantly.counting import hash_keys
 from tap_instantly.incremental import TimeWindow
 from tap_instantly.reading.catalog import WORKSPACE
 from tap_instantly.reading.conform import RecordConformer, SchemaMismatchError
@@ -16,7 +17,7 @@ from tap_instantly.reading.partition import Partition, RecordBatch
 from tap_instantly.reading.stream import SPLITTABLE
 
 if t.TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from datetime import datetime
 
     from singer_sdk.helpers.types import Record
@@ -69,6 +70,10 @@ class StreamSource:
         self._parent_keys = parent_keys
         self._scope = self._get_scope() if is_written else None
         self._writes_raw = is_written and stream.can_write_raw
+        scope = self._scope
+        self._is_narrowed = scope is not None and (
+            scope.window != scope.set_window or self._is_by_update
+        )
 
     def _get_scope(self) -> SyncScope | None:
         """Return what is read of the stream; None if nothing but keys."""
@@ -91,6 +96,8 @@ class StreamSource:
             self._conformer = self._make_conformer()
             if self._scope is not None or keys is not None:
                 window = self._scope.window if self._scope else TimeWindow()
+                if self._is_narrowed and stream.datetime_filter is not None:
+                    self._note_unlisted()
                 partitions = stream.generate_partitions(window, self._parent_keys)
                 for index, partition in enumerate(partitions):
                     if keys is not None:
@@ -150,6 +157,8 @@ class StreamSource:
                 if self._is_by_update and self._scope is not None:
                     window = self._scope.updated_window
                 is_over = batch.failure or paginator.is_past(window)
+                if is_over and self._is_narrowed:
+                    self._note_unlisted()
                 pending = [batch] if self._scope is not None else []
                 del batch  # or it would stay in memory while the next page is read
                 while pending:
@@ -175,16 +184,13 @@ class StreamSource:
         if workspace := self._stream.config.get(WORKSPACE):
             named = {WORKSPACE: workspace}
             page = replace(page, rows=[{**named, **row, **named} for row in page.rows])
-        fields = self._stream.key_fields
-        keys: list[Key]
-        keys = [tuple([str(row.get(key)) for key in fields]) for row in page.rows]
         by = self._stream.created_field
         if self._is_by_update:
             by = self._stream.bookmark_key
         timestamps = self._conformer.timestamps(page.rows, by)
         return KeyedPage(
             page.rows,
-            keys,
+            self._keys(page.rows),
             timestamps,
             page.cursor,
             page.size,
@@ -192,11 +198,35 @@ class StreamSource:
             page.meta,
         )
 
-    def _created(self, page: KeyedPage) -> list[datetime | None]:
-        """Return when the rows of a page were created."""
-        if not self._is_by_update:
-            return page.timestamps
-        return self._conformer.timestamps(page.rows, self._stream.created_field)
+    def _keys(self, rows: list[Record]) -> list[Key]:
+        fields = self._stream.key_fields
+        return [tuple([str(row.get(key)) for key in fields]) for row in rows]
+
+    def _select_created(self, page: KeyedPage, partition: Partition) -> KeyedPage:
+        """Return the rows of a page that were created when the run wants them.
+
+        The rows that other runs have read are counted, too.
+        """
+        window, created = partition.window, page.timestamps
+        load = self._stream.stats.load
+        is_filtered = self._stream.datetime_filter is not None
+        listed = window if is_filtered or not self._scope else self._scope.set_window
+        if self._is_by_update and not (window.is_unbounded and listed.is_unbounded):
+            field = self._stream.created_field
+            created = self._conformer.timestamps(page.rows, field)
+        if load is not None and self._scope is not None:
+            keys: Iterable[Key] = page.keys
+            if not listed.is_unbounded:
+                keys = compress(keys, [timestamp in listed for timestamp in created])
+            load.listed.add(map(hash, keys))
+        if window.is_unbounded:
+            return page
+        return page.select([timestamp in window for timestamp in created])
+
+    def _note_unlisted(self) -> None:
+        """Note that the run does not see all rows that Instantly has."""
+        if self._stream.stats.load is not None:
+            self._stream.stats.load.is_whole = False
 
     def _read_batch(
         self, paginator: Paginator, partition: Partition
@@ -210,11 +240,11 @@ class StreamSource:
             return None
         if self._own_keys is not None:
             self._own_keys.add(page.rows, partition.index)
-        if not BLANK.isdisjoint(chain.from_iterable(page.keys)):
+        has_blanks = not BLANK.isdisjoint(chain.from_iterable(page.keys))
+        if has_blanks:
             self._conformer.name_blank_keys(page.rows, optional=self._stream.blank_keys)
-        if not partition.window.is_unbounded:
-            created = self._created(page)
-            page = page.select([stamp in partition.window for stamp in created])
+            page = page._replace(keys=self._keys(page.rows))
+        page = self._select_created(page, partition)
         records: list[Record] = []
         latest: tuple[str, datetime] | None = None
         failure: Exception | None = None
@@ -225,8 +255,10 @@ class StreamSource:
                     latest = self._bookmark_value(record, updated), updated
         except SchemaMismatchError as error:
             failure = error  # the records before it are written
-        fields = self._stream.key_fields if self._stream.has_overlaps else ()
+        stream = self._stream
+        fields = stream.key_fields if stream.has_overlaps else ()
         keys = [tuple([record.get(name) for name in fields]) for record in records]
+        hashes = hash_keys(records, stream.primary_keys) if stream.stats.load else ()
         lines = self._stream.encode_records(records) if self._writes_raw else b""
         return RecordBatch(
             records=[] if lines else records,
@@ -238,6 +270,7 @@ class StreamSource:
             has_more=page.cursor is not None,
             failure=failure,
             keys=tuple(keys) if fields else (),
+            key_hashes=hashes,
         )
 
     def _conform(self, page: KeyedPage) -> Iterator[tuple[Record, datetime | None]]:
@@ -299,6 +332,7 @@ class StreamSource:
             )
 
     def _warn_unreachable(self, timestamp: datetime | None) -> None:
+        self._note_unlisted()
         self._stream.logger.warning(
             "%s: rows may be missing at %s: more of them share that timestamp than "
             "Instantly's cursor can reach",

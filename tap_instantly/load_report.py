@@ -1,0 +1,86 @@
+"""LoadReport: what a run has read and written, for whoever checks the tables."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import datetime, timezone
+from pathlib import Path
+
+import msgspec
+from singer_sdk.exceptions import ConfigurationError
+
+from tap_instantly.counting import DistinctCount
+from tap_instantly.reading.catalog import WORKSPACE
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tap_instantly.reading.stream import EndpointStream
+
+
+class LoadReport:
+    """A file that gets a line of JSON for each stream at the end of a run.
+
+    It is empty until then, so that no run is taken for the one before.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Begin a new file.
+
+        Raises:
+            ConfigurationError: If it cannot be written.
+        """
+        self._path = Path(path)
+        try:
+            self._path.write_bytes(b"")
+        except OSError as error:
+            msg = f"`report_path`: the file cannot be written ({error.strerror})"
+            raise ConfigurationError(msg) from error
+
+    def write(
+        self, streams: Iterable[EndpointStream], config: Mapping[str, t.Any]
+    ) -> None:
+        """Write the lines.
+
+        Args:
+            streams: The streams of the run.
+            config: The settings of the tap.
+        """
+        ended = datetime.now(timezone.utc)
+        lines = [
+            {
+                "stream": stream.name,
+                "workspace_id": config.get(WORKSPACE),
+                "started_at": stream.run_begin,
+                "ended_at": ended,
+                **describe(stream),
+            }
+            for stream in streams
+        ]
+        self._path.write_bytes(msgspec.json.Encoder().encode_lines(lines))
+
+
+def describe(stream: EndpointStream) -> dict[str, t.Any]:
+    """Return the line of a stream, without what is the same for all."""
+    stats, load = stream.stats, stream.stats.load
+    is_complete = stats.is_complete and stats.failure is None
+    is_whole = is_complete and not stats.skipped and load is not None and load.is_whole
+    written = {
+        name: load.written[name] if load is not None else DistinctCount()
+        for name in stream.written_keys
+    }
+    return {
+        "method": stream.replication_method,
+        "bookmark": stats.end_value,
+        "complete": is_complete,
+        "failure": stats.failure,
+        "left_out": stats.describe_skipped() or None,
+        "listed": load.listed.count() if load is not None and is_whole else None,
+        "scope": stream.scope_of_list,
+        "mapped": stream.is_mapped,
+        "activated": stats.activated is not None,
+        "written": [
+            {"stream": name, "rows": count.total, "keys": count.count()}
+            for name, count in written.items()
+        ],
+    }

@@ -1,4 +1,4 @@
-"""What the tests share: a copy of the project, in which Meltano's plugins are installed."""
+"""What the tests share: a copy of the project, and an environment for its runs."""
 
 from __future__ import annotations
 

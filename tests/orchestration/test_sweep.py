@@ -13,33 +13,19 @@ import duckdb
 import pytest
 
 from scripts.duckdb_file import sweep
-from tap_instantly.sandbox import Sandbox
 from tap_instantly.tap import TapInstantly
 from tests.conftest import Json, catalog_of, sync
-from tests.orchestration.conftest import environment
+from tests.orchestration.conftest import environment, readable
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tap_instantly.sandbox import Sandbox
 
 LABELS = "lead_labels"
 VERSION = 1_790_000_000_000
 BEFORE, AFTER = "2026-09-21 14:13:19", "2026-09-21 14:13:21"
-
-
-@pytest.fixture
-def group() -> Iterator[Sandbox]:
-    """Return an admin workspace with two members that can be read."""
-    with Sandbox(labels=30, lists=8, leads=20, workspaces=12, strict=True) as sandbox:
-        yield sandbox
-
-
-def members(group: Sandbox) -> list[str]:
-    """Return the ids of members that have accepted and have a plan."""
-    unpaid = group.group.admin.member(5).organization
-    accepted = [row for row in group.group.rows if row["status"] == "accepted"]
-    ids = [str(row["sub_workspace_id"]) for row in accepted]
-    return [workspace for workspace in ids if workspace != unpaid]
 
 
 @pytest.mark.skipif(
@@ -48,13 +34,12 @@ def members(group: Sandbox) -> list[str]:
 )
 def test_refresh_of_one_workspace(clone: Path, group: Sandbox) -> None:
     """What is gone from it is deleted; the same file's other rows stay."""
-    ours, others = members(group)[:2]
+    ours, others = readable(group)[:2]
     labels = {one: group.group.tables(one)[LABELS] for one in (ours, others)}
 
     def refresh(workspace: str) -> None:
         variables = environment(
-            TAP_INSTANTLY_API_KEY=group.key,
-            TAP_INSTANTLY_API_URL=group.url,
+            group,
             TAP_INSTANTLY_WORKSPACE_ID=workspace,
             TAP_INSTANTLY_FULL_EMIT_ACTIVATE_VERSION_MESSAGES="false",
             MELTANO_RUN_STATE_ID_SUFFIX=workspace,
@@ -99,7 +84,7 @@ def test_a_complete_full_table_run_leaves_its_begin(
     group: Sandbox, workspace: str | None
 ) -> None:
     """It says when it began and which workspace it read; its records say nothing."""
-    workspace = workspace and members(group)[0]
+    workspace = workspace and readable(group)[0]
     config = {"workspace_id": workspace} if workspace else {}
     tap = TapInstantly(config=config, validate_config=False)
     entries = tap.catalog_dict["streams"]

@@ -9,6 +9,7 @@ from airflow.sdk import dag, task
 
 SCRIPT = Path(__file__).parent.parent / "workspaces.sh"
 RUNS_AT_A_TIME = int(os.getenv("RUNS_AT_A_TIME", "4"))
+RETRY_DELAY = timedelta(seconds=float(os.getenv("RETRY_DELAY", "60")))
 
 
 @dag(
@@ -16,7 +17,7 @@ RUNS_AT_A_TIME = int(os.getenv("RUNS_AT_A_TIME", "4"))
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
+    default_args={"retries": 2, "retry_delay": RETRY_DELAY},
 )
 def workspaces() -> None:
     """Make the tables, list the members, and load as many at a time as may run."""

@@ -73,19 +73,23 @@ def main(leads: int) -> None:
         [row] = sandbox.group.rows
         workspace = str(row["sub_workspace_id"])
         tables = sandbox.group.tables(workspace)
+        url = server.get_uri()
         environment = os.environ | {
+            "MELTANO_DATABASE_URI": url.replace("postgresql:", "postgresql+psycopg:"),
             "RUNS_AT_A_TIME": "1",
             "TAP_INSTANTLY_API_KEY": sandbox.key,
             "TAP_INSTANTLY_API_URL": sandbox.url,
-            "TARGET_POSTGRES_SQLALCHEMY_URL": server.get_uri(),
+            "TARGET_POSTGRES_SQLALCHEMY_URL": url,
         }
+        make_tables = [SCRIPT, "tables"]
+        subprocess.run(make_tables, env=environment, check=True, capture_output=True)
         print("| run | rows | requests | seconds | of them processor | memory |")
         print("| --- | ---: | ---: | ---: | ---: | ---: |")
         known = 0
         for name in ("first", "with news"):
             sandbox.requests.clear()
             seconds, cpu, peak = measure(workspace, environment)
-            rows = count_rows(server.get_uri())
+            rows = count_rows(url)
             print(
                 f"| {name} | {rows - known:,} | {len(sandbox.requests):,} "
                 f"| {seconds:.1f} | {cpu:.1f} | {peak / 2**20:.0f} MiB |"

@@ -50,7 +50,7 @@ def test_a_partition_for_each_member(
         python_with("dagster~=1.13.0") as python,
         subprocess.Popen([python, DRIVER, outcome], env=variables) as process,
     ):
-        assert interruption.reached.wait(300)
+        assert interruption.reached.wait(900)
         with killed(process, workspace):
             interruption.end()
             assert process.wait() == 0

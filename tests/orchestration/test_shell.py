@@ -58,3 +58,14 @@ def test_all_members(installed: Path, group: Sandbox, database: str) -> None:
             interruption.end()
             subprocess.run(load, cwd=installed, env=variables, check=True)
     check_tables(group, database)
+
+
+def test_a_wrong_key(installed: Path, group: Sandbox) -> None:
+    """There is no list then, and not an empty one, after which all would be well."""
+    variables = environment(group, TAP_INSTANTLY_API_KEY="bm9ib2R5OnNlY3JldA==")
+    done = subprocess.run(
+        [SCRIPT, "list"], cwd=installed, env=variables, capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert b"401" in done.stderr

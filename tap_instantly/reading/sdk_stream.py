@@ -25,6 +25,7 @@ from tap_instantly.incremental import (
     TimeWindow,
     parse_timestamp,
 )
+from tap_instantly.reading.catalog import WORKSPACE
 from tap_instantly.reading.catalog_stream import CatalogStream
 from tap_instantly.stats import SyncStats
 
@@ -287,8 +288,35 @@ class SDKStream(CatalogStream):
             )
         elif self._version_to_activate is not None:
             super()._write_activate_version_message(self._version_to_activate)
-            self.stream_state["version"] = self._version_to_activate
             self.stats.activated = self._version_to_activate
+        if self._is_whole_table:
+            self._note_version()
+
+    @property
+    def _is_whole_table(self) -> bool:
+        """Whether what was read is all that the table should hold."""
+        return (
+            self.replication_method == REPLICATION_FULL_TABLE
+            and not self._why_incomplete
+            and not self.stats.skipped
+        )
+
+    @property
+    def _why_incomplete(self) -> str | None:
+        """Why no run of the stream brings all rows, in words."""
+        if self.limited_retention:
+            return "Instantly forgets old"
+        return "`end_date` leaves out" if self.config.get("end_date") else None
+
+    def _note_version(self) -> None:
+        """Leave in the state when the run began, also if no target is told.
+
+        Rows that were read before are gone: those of the workspace, if there are many.
+        """
+        self.stream_state["version"] = self._tap.initialized_at
+        self.stream_state.pop(WORKSPACE, None)
+        if workspace := self.config.get(WORKSPACE):
+            self.stream_state[WORKSPACE] = workspace
 
     # What differs from the SDK
 
@@ -369,12 +397,7 @@ class SDKStream(CatalogStream):
         of which two runs may share one; this counts milliseconds.
         """
         self._stream_version = full_table_version = self._tap.initialized_at
-        if self.config.get("end_date") or self.limited_retention:
-            reason = (
-                "Instantly forgets old"
-                if self.limited_retention
-                else "`end_date` leaves out"
-            )
+        if reason := self._why_incomplete:
             self.logger.warning(
                 "%s: no version is activated, because %s rows", self.name, reason
             )

@@ -17,7 +17,7 @@ own=$PWD/.meltano/workspaces/${2:-$1}
 mkdir -p "$own"
 ln -sfn ../../extractors ../../loaders "$own"
 export MELTANO_SYS_DIR_ROOT="$own"
-export TAP_INSTANTLY_REPORT_PATH="$own/report.jsonl" # and one report for all
+export TAP_INSTANTLY_REPORT_PATH="$own/report.jsonl" # or one would overwrite the other's
 export MELTANO_AUTO_INSTALL=false # it would be one directory for all
 
 case $1 in

@@ -183,6 +183,9 @@ SETTINGS = th.PropertiesList(
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)")
 
+MAP_CONFIG = re.compile(r"""\bconfig\[\\?['"](\w+)""")
+"""How a stream map refers to a value in `stream_map_config`."""
+
 FORMATS = FormatChecker(())
 
 
@@ -237,6 +240,10 @@ def validation_errors(
             "Setting `emit_activate_version_messages` does not go with `workspace_id`: "
             "targets would drop the rows of all other workspaces; leave it out."
         )
+    values = given.get("stream_map_config") or {}
+    for name in sorted({*MAP_CONFIG.findall(json.dumps(given.get("stream_maps")))}):
+        if not values.get(name):
+            yield f"Setting `stream_map_config.{name}` is missing, but a map uses it."
     per_minute = given.get("max_requests_per_minute") or 0
     most = vendor.max_per_minute or math.inf
     if per_minute > most and not is_loopback(url or ""):

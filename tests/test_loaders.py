@@ -267,3 +267,17 @@ def test_documented_maps(workspace: Workspace) -> None:
     assert leads[lead] == {"deep": [{"text": "ab", "slash": "\\"}]}
     for message in output.of("SCHEMA"):
         assert not any(name[0].isdigit() for name in names_of(message["schema"]))
+
+
+def test_documented_loaders() -> None:
+    """The page names the versions with which its settings were checked."""
+    blocks = re.findall(r"```yaml\n(plugins:.*?)```", PAGE, re.DOTALL)
+    loaders = [yaml.safe_load(each)["plugins"]["loaders"] for each in blocks]
+    assert [each["name"] for [each] in loaders] == [
+        "target-snowflake",
+        "target-bigquery",
+    ]
+    for [each] in loaders:
+        package, _, version = each["pip_url"].split()[0].partition("==")
+        assert f"`{package}` {version}" in " ".join(PAGE.split())
+        assert each["config"]

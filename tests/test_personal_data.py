@@ -254,6 +254,12 @@ def test_no_salt(tap: Command, sandbox: Sandbox, config: Json) -> None:
     assert not sandbox.requests
 
 
+def marks_in(schema: Json) -> dict[str, str]:
+    """Return the kind of each marked column but `additional_fields`."""
+    assert schema["properties"].pop("additional_fields")[KEYWORD] == "details"
+    return {path: inner[KEYWORD] for path, inner in fields(schema) if KEYWORD in inner}
+
+
 @pytest.mark.usefixtures("no_waits")
 def test_the_mark_is_passed_on(sandbox: Sandbox) -> None:
     """SCHEMA messages have it, unless they follow a catalog: the SDK's have not."""
@@ -261,16 +267,30 @@ def test_the_mark_is_passed_on(sandbox: Sandbox) -> None:
     with captured() as stdout:
         TapInstantly(config=config | {"max_requests_per_minute": UNLIMITED}).sync_all()
     passed_on = {
-        message["stream"]: {
-            path: inner[KEYWORD]
-            for path, inner in fields(message["schema"])
-            if KEYWORD in inner and path != "additional_fields"
-        }
+        message["stream"]: marks_in(message["schema"])
         for message in Output(stdout.getvalue().decode()).of("SCHEMA")
     }
     marked = personal_columns()
     assert passed_on == {stream: marked.get(stream, {}) for stream in passed_on}
     assert KEYWORD not in json.dumps(catalog_of("lead_labels"))
+
+
+def test_the_mark_reaches_airbyte(tmp_path: Path) -> None:
+    """`source-instantly discover` prints it."""
+    config = tmp_path / "config.json"
+    config.write_text('{"api_key": "made-up"}', encoding="utf-8")
+    command = Path(sys.executable).with_name("source-instantly")
+    done = subprocess.run(
+        [command, "discover", "--config", config],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    messages = map(json.loads, done.stdout.splitlines())
+    [catalog] = [each["catalog"] for each in messages if each["type"] == "CATALOG"]
+    marked = personal_columns()
+    for stream in catalog["streams"]:
+        assert marks_in(stream["json_schema"]) == marked.get(stream["name"], {})
 
 
 Tables = dict[str, list[Json]]

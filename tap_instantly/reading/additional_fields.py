@@ -12,6 +12,7 @@ COLUMN = "additional_fields"
 
 COLUMN_SCHEMA: dict[str, t.Any] = {
     "type": ["object", "null"],
+    "x-personal-data": "details",
     "description": (
         "What came with the row and has no column of its own, by the name of the "
         "field and as it came: fields that the tap does not know yet, and the whole of "

@@ -32,6 +32,7 @@ class LoadReport:
         """
         self._path = Path(path)
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.write_bytes(b"")
         except OSError as error:
             msg = f"`report_path`: the file cannot be written ({error.strerror})"

@@ -113,6 +113,26 @@ def test_recipes_are_those_that_are_wanted() -> None:
     assert headings > ENDS.keys()
 
 
+def test_costs_are_those_measured() -> None:
+    """The page has the numbers of the benchmarks; a refresh always is a first run."""
+    results = (REPOSITORY / "benchmarks" / "results.md").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs" / "operating.md").read_text(encoding="utf-8")
+    measured = results.partition("\n## Schedules\n")[2].partition("\n## ")[0]
+    shown = page.partition("\n## What a schedule costs\n")[2].partition("\n## ")[0]
+    for schedule in selections():
+        [row] = re.findall(rf"^\| {schedule} \|(.*)\|$", measured, re.MULTILINE)
+        [cells] = re.findall(rf"^\| `{schedule}` \|(.*)\|$", shown, re.MULTILINE)
+        first, later, rows, again = (cell.strip() for cell in row.split("|"))
+        if schedule == "weekly-refresh":
+            later, again = first, rows
+        assert [cell.strip() for cell in cells.split("|")][:4] == [
+            first,
+            later,
+            rows,
+            again,
+        ]
+
+
 DEFINITION: dict[str, t.Any] = yaml.safe_load(
     (REPOSITORY / "meltano.yml").read_text(encoding="utf-8")
 )

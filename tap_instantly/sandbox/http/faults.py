@@ -141,6 +141,8 @@ async def break_off(
         return response
     if kind == "hang":
         await stopping.wait()
+        if transport.is_closing():  # the client has gone first
+            return usual
     linger = struct.pack("ii", 1, 0)
     transport.get_extra_info("socket").setsockopt(
         socket.SOL_SOCKET, socket.SO_LINGER, linger

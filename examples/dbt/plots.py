@@ -251,7 +251,9 @@ def draw(database: str, directory: Path) -> None:
         directory: Where the plots go.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(database, read_only=True) as connection:
+    # A query must not take a function of this file for the table of that name.
+    config = {"python_enable_replacements": False}
+    with duckdb.connect(database, read_only=True, config=config) as connection:
         for name, (plot, query) in PLOTS.items():
             rows = connection.execute(query).fetchall()
             if not rows:
@@ -277,6 +279,8 @@ def main() -> None:
         draw(arguments.database, arguments.directory)
     except duckdb.CatalogException:
         sys.exit(f"{arguments.database} has no marts; run dbt:build first.")
+    except duckdb.IOException as error:
+        sys.exit(str(error).partition("\n")[0])
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 
 from tap_instantly.sandbox.families.email_plan import outcome
-from tests.marts import AUTOMATIC, BUILT_IN, RECEIVED, SENT, percent
+from tests.contacts import AUTOMATIC, BUILT_IN, RECEIVED, SENT, percent
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.test_joins import Result, Workspace
+    from tests.warehouse import Result, Workspace
 
 
 def leads_by_label(workspace: Workspace) -> Result:

@@ -6,8 +6,8 @@
         {%- set relation = load_relation(wanted) -%}
         {%- if not relation and var('missing_tables') != 'empty' -%}
             {%- do exceptions.raise_compiler_error(
-                'There is no table ' ~ wanted ~ '. Select the stream ' ~ table ~ ' and run the tap; '
-                ~ "if it has no rows to bring, build with --vars 'missing_tables: empty'."
+                'There is no table ' ~ wanted ~ ': select the stream ' ~ table
+                ~ ' and run the tap, or set the variable missing_tables to empty.'
             ) -%}
         {%- endif -%}
         {%- set loaded = {} -%}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -164,7 +165,7 @@ def waiting(rows: Rows) -> Figure:
         bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
     axes.set_xlabel("full weeks of waiting")
     axes.set_ylabel("replies without an answer")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
     return figure
 
 
@@ -252,7 +253,7 @@ def draw(database: str, directory: Path) -> None:
     """
     directory.mkdir(parents=True, exist_ok=True)
     # A query must not take a function of this file for the table of that name.
-    config = {"python_enable_replacements": False}
+    config: dict[str, Any] = {"python_enable_replacements": False}
     with duckdb.connect(database, read_only=True, config=config) as connection:
         for name, (plot, query) in PLOTS.items():
             rows = connection.execute(query).fetchall()

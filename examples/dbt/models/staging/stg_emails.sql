@@ -16,7 +16,13 @@ select
     id as email_id,
     timestamp_created as created_at,
     timestamp_email as mailed_at,
-    case ue_type when 1 then 'sent' when 2 then 'received' when 3 then 'manual' when 4 then 'scheduled' else 'other' end as kind,
+    case ue_type
+        when 1 then 'sent'
+        when 2 then 'received'
+        when 3 then 'manual'
+        when 4 then 'scheduled'
+        else 'other'
+    end as kind,
     campaign_id,
     subsequence_id,
     list_id,
@@ -27,8 +33,8 @@ select
     cast(split_part(known_step, '_', 2) as integer) as step,
     cast(split_part(known_step, '_', 3) as integer) as variant,
     cast(i_status as integer) as interest_status,
-    ue_type = 2 and i_status is not distinct from 0 as is_automatic,
-    ue_type = 2 and i_status is distinct from 0 as is_reply,
+    coalesce(ue_type = 2, false) and i_status is not distinct from 0 as is_automatic,
+    coalesce(ue_type = 2, false) and i_status is distinct from 0 as is_reply,
     ai_agent_id,
     is_unread = 1 as is_unread,
     subject

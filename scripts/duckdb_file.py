@@ -77,7 +77,10 @@ def own_workspaces(database: duckdb.DuckDBPyConnection) -> list[str]:
 
 def columns_of(database: duckdb.DuckDBPyConnection, table: str) -> set[str]:
     """Return the names of a table's columns; none if there is no such table."""
-    query = "SELECT column_name FROM duckdb_columns() WHERE table_name = ?"
+    query = (
+        "SELECT column_name FROM duckdb_columns() "
+        "WHERE table_name = ? AND schema_name = current_schema()"
+    )
     return {name for (name,) in database.execute(query, [table]).fetchall()}
 
 

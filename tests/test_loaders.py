@@ -21,8 +21,8 @@ from tap_instantly.sandbox import Sandbox
 from tap_instantly.streams import STREAMS
 from tap_instantly.tap import TapInstantly
 from tests.conftest import Json, catalog_of, sync
-from tests.test_joins import Workspace
 from tests.test_meltano import NOT_COPIED, REPOSITORY, needs_old_duckdb
+from tests.warehouse import Workspace
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator

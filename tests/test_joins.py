@@ -222,9 +222,8 @@ def test_marts_of_what_is_complicated(loaded: Workspace) -> None:
 
 
 @needs_old_duckdb
-def test_models_of_other_types(loaded: Workspace, tmp_path: Path) -> None:
+def test_models_of_other_types(loaded: Workspace) -> None:
     """What a loader makes of a type changes no mart."""
-    other = tmp_path / "other.duckdb"
     types = {
         "BOOLEAN": "CAST({0} AS varchar)",
         "DOUBLE": "CAST({0} AS decimal(18, 3))",
@@ -232,28 +231,27 @@ def test_models_of_other_types(loaded: Workspace, tmp_path: Path) -> None:
         "JSON": "CAST({0} AS varchar)",
         "TIMESTAMP": "CAST({0} AS timestamptz)",
     }
-    copy_tables(loaded, other, types)
-    loaded.dbt(other, "build", "--exclude-resource-type", "test")
+    copy_tables(loaded, types)
+    loaded.dbt("build", "--exclude-resource-type", "test")
     expected = marts_in(loaded.project / "output" / "instantly_dev.duckdb")
-    assert marts_in(other) == expected
+    assert marts_in(loaded.other_file) == expected
 
 
 @needs_old_duckdb
-def test_models_of_what_is_incomplete(loaded: Workspace, tmp_path: Path) -> None:
+def test_models_of_what_is_incomplete(loaded: Workspace) -> None:
     """A model without its table says so, and a lost e-mail shows in the totals."""
-    lost = tmp_path / "lost.duckdb"
-    copy_tables(loaded, lost, {})
-    with in_old_format(lost) as database:
+    copy_tables(loaded, {})
+    with in_old_format(loaded.other_file) as database:
         database.execute("DROP TABLE warmup_analytics")
         [mail] = database.execute(
             "SELECT min(id) FROM emails WHERE ue_type = 1"
         ).fetchall()
         database.execute("DELETE FROM emails WHERE id = ?", mail)
-    said = loaded.dbt(lost, "build", exit_code=1)
-    assert 'There is no table "lost"."main"."warmup_analytics": select the' in said
+    said = loaded.dbt("build", exit_code=1)
+    assert 'There is no table "other"."main"."warmup_analytics": select the' in said
     assert re.search(r"FAIL [12] totals_are_those_of_instantly", said)
     assert re.search(r"SKIP relation main_marts.mailbox_health", said)
-    assert marts_in(lost).keys() == Marts(loaded.sandbox).all().keys() - {
+    assert marts_in(loaded.other_file).keys() == Marts(loaded.sandbox).all().keys() - {
         "mailbox_health"
     }
 
@@ -261,15 +259,14 @@ def test_models_of_what_is_incomplete(loaded: Workspace, tmp_path: Path) -> None
 @needs_old_duckdb
 def test_models_of_nothing(loaded: Workspace, tmp_path: Path) -> None:
     """Without rows, and without a table that need not be there, the marts are empty."""
-    empty = tmp_path / "empty.duckdb"
-    copy_tables(loaded, empty, {}, where="false")
-    with in_old_format(empty) as database:
+    copy_tables(loaded, {}, where="false")
+    with in_old_format(loaded.other_file) as database:
         database.execute("DROP TABLE lead_labels; ALTER TABLE emails DROP subject")
-    loaded.dbt(empty, "build", "--vars", "missing_tables: empty")
-    marts = marts_in(empty)
+    loaded.dbt("build", "--vars", "missing_tables: empty")
+    marts = marts_in(loaded.other_file)
     assert marts.keys() == Marts(loaded.sandbox).all().keys()
     assert not any(marts.values())
-    drawn = loaded.plots(empty, tmp_path)
+    drawn = loaded.plots(loaded.other_file, tmp_path)
     assert "label-funnel: there are no rows to draw." in drawn
 
 
@@ -286,9 +283,9 @@ def test_plots(loaded: Workspace, tmp_path: Path) -> None:
         assert (REPOSITORY / "docs" / "images" / name).is_file()
     for row in Marts(loaded.sandbox).campaign_totals():
         assert (row["campaign_name"] in drawn["reply-rates.svg"]) == bool(row["leads"])
-    copy_tables(loaded, tmp_path / "tables.duckdb", {})
-    said = loaded.plots(tmp_path / "tables.duckdb", tmp_path, exit_code=1)
-    assert said.endswith("tables.duckdb has no marts; run dbt:build first.\n")
+    copy_tables(loaded, {})
+    said = loaded.plots(loaded.other_file, tmp_path, exit_code=1)
+    assert said.endswith("other.duckdb has no marts; run dbt:build first.\n")
     said = loaded.plots(tmp_path / "none.duckdb", tmp_path, exit_code=1)
     assert said.endswith("none.duckdb; load it first (--database).\n")
 

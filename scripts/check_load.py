@@ -132,8 +132,8 @@ class Tables:
 
 
 def normalized(text: str) -> str:
-    """Return a name as loaders write it."""
-    return re.sub(r"\W", "_", text.strip().lower())
+    """Return what loaders leave of a name, whatever they put in place of the rest."""
+    return re.sub(r"[\W_]", "", text.lower())
 
 
 def literal(text: str) -> str:

@@ -31,9 +31,12 @@ class LoadReport:
             ConfigurationError: If it cannot be written.
         """
         self._path = Path(path)
+        self._put(b"")
+
+    def _put(self, content: bytes) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_bytes(b"")
+            self._path.write_bytes(content)
         except OSError as error:
             msg = f"`report_path`: the file cannot be written ({error.strerror})"
             raise ConfigurationError(msg) from error
@@ -46,6 +49,9 @@ class LoadReport:
         Args:
             streams: The streams of the run.
             config: The settings of the tap.
+
+        Raises:
+            ConfigurationError: If the file cannot be written any more.
         """
         ended = datetime.now(timezone.utc)
         lines = [
@@ -58,7 +64,7 @@ class LoadReport:
             }
             for stream in streams
         ]
-        self._path.write_bytes(msgspec.json.Encoder().encode_lines(lines))
+        self._put(msgspec.json.Encoder().encode_lines(lines))
 
 
 def describe(stream: EndpointStream) -> dict[str, t.Any]:

@@ -155,7 +155,7 @@ def test_maps(case: Case) -> None:
     assert "People: this run wrote 3 rows, but only 2" in error
 
 
-@pytest.mark.parametrize("stream", ["Lead.s", "lead-s", "x-lead_s", "lead s"])
+@pytest.mark.parametrize("stream", ["Lead.s", "lead-s", "x-lead_s", "lead s:"])
 def test_names(case: Case, stream: str) -> None:
     """Loaders change what cannot be in a name."""
     case.load(DURING, table="lead_s")

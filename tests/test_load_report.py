@@ -266,10 +266,10 @@ def test_a_run_that_ends_early(
 
 def test_a_file_that_cannot_be_written(tap: Command, sandbox: Sandbox) -> None:
     """It is an error in a sentence, before the first request."""
-    path = "/dev/null/report.jsonl"
+    path = "."
     output = tap(sandbox=sandbox, TAP_INSTANTLY_REPORT_PATH=path)
     assert output.exit_code == 1
-    assert "`report_path`: the file cannot be written (Not a dir" in output.stderr
+    assert "`report_path`: the file cannot be written (Is a directory" in output.stderr
     assert "Traceback" not in output.stderr
     assert not sandbox.requests
 

@@ -101,6 +101,8 @@ class LoadCount:
         listed: The rows that Instantly's list has.
         written: The records, by the name with which they are written.
         is_whole: Whether the list is read to its end.
+        writes_all: Whether every row of the list is written, so that it is enough to
+            count the keys of the list.
     """
 
     listed: DistinctCount = field(default_factory=DistinctCount)
@@ -108,3 +110,4 @@ class LoadCount:
         default_factory=lambda: defaultdict(DistinctCount)
     )
     is_whole: bool = True
+    writes_all: bool = False

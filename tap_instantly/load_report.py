@@ -72,6 +72,8 @@ def describe(stream: EndpointStream) -> dict[str, t.Any]:
     stats, load = stream.stats, stream.stats.load
     is_complete = stats.is_complete and stats.failure is None
     is_whole = is_complete and not stats.skipped and load is not None and load.is_whole
+    writes_all = load is not None and load.writes_all
+    listed = load.listed.count() if load is not None else 0
     written = {
         name: load.written[name] if load is not None else DistinctCount()
         for name in stream.written_keys
@@ -82,12 +84,16 @@ def describe(stream: EndpointStream) -> dict[str, t.Any]:
         "complete": is_complete,
         "failure": stats.failure,
         "left_out": stats.describe_skipped() or None,
-        "listed": load.listed.count() if load is not None and is_whole else None,
+        "listed": listed if is_whole else None,
         "scope": stream.scope_of_list,
         "mapped": stream.is_mapped,
         "activated": stats.activated is not None,
         "written": [
-            {"stream": name, "rows": count.total, "keys": count.count()}
+            {
+                "stream": name,
+                "rows": count.total,
+                "keys": min(count.total, listed) if writes_all else count.count(),
+            }
             for name, count in written.items()
         ],
     }

@@ -210,7 +210,9 @@ class SDKStream(CatalogStream):
             yield batch
             self.stats.rows += batch.count
             if self.stats.load and (batch.lines or self._is_in_files):
-                self.stats.load.written[self.name].add(batch.key_hashes)
+                written = self.stats.load.written[self.name]
+                written.add(batch.key_hashes)
+                written.total = self.stats.rows
             if batch.latest is not None:
                 bookmark = bookmark.advanced_to(*batch.latest)
             if self.checkpoints_in_order:

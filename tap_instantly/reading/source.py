@@ -98,6 +98,8 @@ class StreamSource:
                 window = self._scope.window if self._scope else TimeWindow()
                 if self._is_narrowed and stream.datetime_filter is not None:
                     self._note_unlisted()
+                if stream.stats.load is not None:
+                    stream.stats.load.writes_all = self._writes_all
                 partitions = stream.generate_partitions(window, self._parent_keys)
                 for index, partition in enumerate(partitions):
                     if keys is not None:
@@ -116,6 +118,17 @@ class StreamSource:
         if self._is_by_update:
             params = {**params, **dict(self._stream.newest_update_first)}
         return replace(partition, params=params, index=index)
+
+    @property
+    def _writes_all(self) -> bool:
+        """Whether every row of the list becomes a row of the table."""
+        return (
+            self._writes_raw
+            and self._scope is not None
+            and self._scope.window.is_unbounded
+            and self._scope.updated_window.is_unbounded
+            and tuple(self._stream.primary_keys) == tuple(self._stream.table_keys)
+        )
 
     @cached_property
     def _is_by_update(self) -> bool:
@@ -258,7 +271,8 @@ class StreamSource:
         stream = self._stream
         fields = stream.key_fields if stream.has_overlaps else ()
         keys = [tuple([record.get(name) for name in fields]) for record in records]
-        hashes = hash_keys(records, stream.primary_keys) if stream.stats.load else ()
+        is_counted = stream.stats.load is not None and not self._writes_all
+        hashes = hash_keys(records, stream.primary_keys) if is_counted else ()
         lines = self._stream.encode_records(records) if self._writes_raw else b""
         return RecordBatch(
             records=[] if lines else records,

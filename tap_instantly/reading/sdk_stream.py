@@ -342,8 +342,6 @@ class SDKStream(CatalogStream):
             self.logger.warning(
                 "%s: no version is activated, because %s rows", self.name, reason
             )
-        elif self.get_batch_config(self.config):
-            super()._write_activate_version_message(full_table_version)
         else:
             self._version_to_activate = full_table_version
 

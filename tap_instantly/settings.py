@@ -272,6 +272,11 @@ def _sdk_errors(given: dict[str, t.Any]) -> Iterator[str]:
             "Setting `batch_config.encoding.compression` must be gzip with jsonl, "
             "because the SDK compresses these files whatever it says."
         )
+    if given.get("batch_config") and given.get("emit_activate_version_messages"):
+        yield (
+            "Setting `emit_activate_version_messages` does not go with `batch_config`: "
+            "rows in files carry no version, so targets would drop all of them."
+        )
     if encoding.get("format") == "parquet" and find_spec("pyarrow") is None:
         yield (
             "Setting `batch_config.encoding.format` is parquet, which takes a package: "

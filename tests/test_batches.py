@@ -257,3 +257,14 @@ def test_an_encoding_that_cannot_be(
     assert output.exit_code == 1
     assert words in output.stderr
     assert not sandbox.requests
+
+
+def test_no_version_is_activated(tap: Command, sandbox: Sandbox) -> None:
+    """target-postgres would delete the rows in files, which carry no version."""
+    encoding = {"format": "jsonl", "compression": "gzip"}
+    config = {"encoding": encoding, "storage": {"root": "file:///tmp/batches"}}
+    settings = {"batch_config": config, "emit_activate_version_messages": True}
+    output = tap(sandbox=sandbox, config=settings)
+    assert output.exit_code == 1
+    assert "does not go with `batch_config`" in output.stderr
+    assert not sandbox.requests

@@ -403,8 +403,6 @@ class SDKStream(CatalogStream):
             self.logger.warning(
                 "%s: no version is activated, because %s rows", self.name, reason
             )
-        elif self._is_in_files:
-            super()._write_activate_version_message(full_table_version)
         else:
             self._version_to_activate = full_table_version
 

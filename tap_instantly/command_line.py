@@ -19,7 +19,7 @@ from typing_extensions import override
 from tap_instantly.api.errors import truncate
 from tap_instantly.api.redaction import redact_in_logs
 from tap_instantly.api.vendor import INSTANTLY
-from tap_instantly.settings import (
+from tap_instantly.validation import (
     environment_errors,
     unknown_variables,
     validation_errors,

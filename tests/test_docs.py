@@ -19,8 +19,9 @@ from scripts.docs.diagram import COLUMNS, NOT_DRAWN, svg
 from scripts.docs.measured import first_loads
 from scripts.docs.tables import columns, families, joins, tables
 from tap_instantly.api.errors import api_error
-from tap_instantly.settings import SETTINGS, validation_errors
+from tap_instantly.settings import SETTINGS
 from tap_instantly.tap import TapInstantly
+from tap_instantly.validation import validation_errors
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"

@@ -28,7 +28,7 @@ from tap_instantly.api.rate_limit import ENDPOINT_LIMITS
 from tap_instantly.incremental import DAY
 from tap_instantly.reading.id_ordered_stream import IdOrderedStream
 from tap_instantly.reading.paginators import CursorPaginator
-from tap_instantly.reading.sdk_stream import DAILY_LOOKBACK
+from tap_instantly.reading.scoped_stream import DAILY_LOOKBACK
 from tap_instantly.settings import SETTINGS
 
 if t.TYPE_CHECKING:

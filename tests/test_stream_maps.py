@@ -6,7 +6,7 @@ import typing as t
 
 import pytest
 from singer_sdk import Stream, Tap
-from singer_sdk.exceptions import StreamMapConfigError
+from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
 
 from tap_instantly.cli import CommandLineTap
 from tap_instantly.reading.sdk_stream import SDKStream
@@ -138,3 +138,15 @@ def test_the_sdk_has_not_been_mended(
             "singer-sdk has been mended (meltano/sdk#1942): remove `setup_mapper` "
             "from cli.py, `stream_maps` from sdk_stream.py, and this test"
         )
+
+
+@pytest.mark.parametrize("value", [False, 0])
+def test_a_value_that_a_map_uses(sandbox: Sandbox, value: object) -> None:
+    """It is there even if it counts as false; only one that is missing is refused."""
+    maps = {"lead_labels": {"flag": "config['flag']"}}
+    output = sync(sandbox, stream_maps=maps, stream_map_config={"flag": value})
+    assert {row["flag"] for row in output.records("lead_labels")} == {value}
+    for config in ({}, {"flag": None}, {"flag": ""}):
+        with pytest.raises(ConfigValidationError) as caught:
+            sync(sandbox, stream_maps=maps, stream_map_config=config)
+        assert "`stream_map_config.flag` is missing" in str(caught.value.errors)

@@ -57,8 +57,12 @@ _T = t.TypeVar("_T")
 
 CHECKED_STREAM = "workspace"
 
-ONLY_SINGER = {"emit_activate_version_messages", "flattening_max_key_length"}
-"""Settings about what Airbyte's destinations do themselves."""
+ONLY_SINGER = {
+    "emit_activate_version_messages",
+    "flattening_max_key_length",
+    "report_path",
+}
+"""Settings about what Airbyte does itself."""
 
 METHODS = {
     SyncMode.full_refresh: REPLICATION_FULL_TABLE,

@@ -174,7 +174,8 @@ def test_spec(source: Source) -> None:
     secret = {name for name, field in fields.items() if field.get("airbyte_secret")}
     assert secret == {"api_key"}
     # What destinations do themselves, and the SDK's own settings, are no concern here.
-    assert not {"emit_activate_version_messages", "stream_maps"} & fields.keys()
+    only_singer = {"emit_activate_version_messages", "report_path", "stream_maps"}
+    assert not only_singer & fields.keys()
     assert spec["supportsIncremental"] is True
 
 

@@ -180,7 +180,8 @@ def test_flattening_and_fields_left_out(sandbox: Sandbox, path: Path) -> None:
 def test_batch_files(sandbox: Sandbox, path: Path, tmp_path: Path) -> None:
     """Records in BATCH files count, too."""
     storage = {"root": tmp_path.as_uri()}
-    config = {"encoding": {"format": "jsonl"}, "storage": storage}
+    encoding = {"format": "jsonl", "compression": "gzip"}
+    config = {"encoding": encoding, "storage": storage}
     sync(sandbox, report_path=str(path), batch_config=config)
     for stream, number in (("lead_labels", 12), ("lead_lists", 5)):
         line = report_of(path)[stream]

@@ -12,12 +12,17 @@ from pathlib import Path
 import dagster as dg
 from workspaces import defs, each_member
 
+POOL = "instantly"
+
 
 def requested() -> list[str]:
     """List the members, and return the partitions that the sensor wants to be run."""
     with dg.DagsterInstance.get() as instance:
         listing = defs.resolve_job_def("list_members")
         listing.execute_in_process(instance=instance)
+        # Before the first run, as the daemon does: runs that do it at once make more
+        # places than the limit has.
+        instance.event_log_storage.initialize_concurrency_limit_to_default(POOL)
         with (
             dg.partition_loading_context(dynamic_partitions_store=instance),
             dg.build_sensor_context(

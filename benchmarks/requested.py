@@ -16,6 +16,8 @@ else:
     from typing_extensions import override
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from benchmarks.plan import Plan
 
 _ALL = "all of them in one run"
@@ -40,11 +42,10 @@ def section(plan: Plan) -> Section:
     """Run each stream alone, and again with the state that this gave."""
     leads = plan.share(_PART)
     sizes = {**plan.workspace(), "leads": leads, "labels": leads}
-    names = ("campaigns", "accounts", "lists", "leads", "labels", "emails")
-    said = ", ".join(f"{sizes[name]:,} {name}" for name in names)
     result = Section(
         "Requests",
-        f"Each stream alone, with what it asks of others: {said}. The second run is "
+        "Each stream alone, with what it asks of others: "
+        f"{describe_sizes(sizes)}. The second run is "
         "given the state of the first, and nothing has changed.",
         ("stream", "first run", "second run", "records", "records again"),
     )
@@ -54,15 +55,29 @@ def section(plan: Plan) -> Section:
             [contenders.program(plan)], config, only=plan.streams
         )
         streams = [one["tap_stream_id"] for one in found["streams"]]
-        for name, chosen in (*((one, (one,)) for one in streams), (_ALL, ())):
-            try:
-                row = read_twice(plan, api, chosen)
-            except FailedError as error:
-                plan.say(f"{name}: {error}")
-                row = (FAILED, "", "", "")
-            result.rows.append((name, *row))
-            plan.say(f"{name}: {' '.join(row)}")
+        selections = {**{one: (one,) for one in streams}, _ALL: ()}
+        result.rows.extend(read_all_twice(plan, api, selections))
     return result
+
+
+def describe_sizes(sizes: Mapping[str, Any]) -> str:
+    """Say how large a workspace is."""
+    names = ("campaigns", "accounts", "lists", "leads", "labels", "emails")
+    return ", ".join(f"{sizes[name]:,} {name}" for name in names)
+
+
+def read_all_twice(
+    plan: Plan, api: Served, selections: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[str, ...]]:
+    """Run selections of streams twice; yield the row of each."""
+    for name, chosen in selections.items():
+        try:
+            row = read_twice(plan, api, chosen)
+        except FailedError as error:
+            plan.say(f"{name}: {error}")
+            row = (FAILED, "", "", "")
+        plan.say(f"{name}: {' '.join(row)}")
+        yield (name, *row)
 
 
 def read_twice(plan: Plan, api: Served, chosen: tuple[str, ...]) -> tuple[str, ...]:

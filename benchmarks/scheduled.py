@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from benchmarks.measuring import FailedError
-from benchmarks.reporting import FAILED, Section
-from benchmarks.requested import read_twice
+from benchmarks.reporting import Section
+from benchmarks.requested import describe_sizes, read_all_twice
 from benchmarks.serving import Served
 
 if TYPE_CHECKING:
@@ -40,21 +39,13 @@ def selections() -> dict[str, tuple[str, ...]]:
 def section(plan: Plan) -> Section:
     """Run the streams of each schedule, and again with the state that this gave."""
     sizes = plan.workspace()
-    names = ("campaigns", "accounts", "lists", "leads", "labels", "emails")
-    said = ", ".join(f"{sizes[name]:,} {name}" for name in names)
     result = Section(
         "Schedules",
-        f"The schedules of meltano.yml: {said}. The later run is given the state of "
-        "the first, and nothing has changed; a refresh takes what a first run does.",
+        f"The schedules of meltano.yml: {describe_sizes(sizes)}. The later run is "
+        "given the state of the first, and nothing has changed; a refresh takes what a "
+        "first run does.",
         ("schedule", "first run", "later run", "records", "records again"),
     )
     with Served(**sizes) as api:
-        for name, streams in selections().items():
-            try:
-                row = read_twice(plan, api, streams)
-            except FailedError as error:
-                plan.say(f"{name}: {error}")
-                row = (FAILED, "", "", "")
-            result.rows.append((name, *row))
-            plan.say(f"{name}: {' '.join(row)}")
+        result.rows.extend(read_all_twice(plan, api, selections()))
     return result

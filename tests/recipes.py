@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import typing as t
 from pathlib import Path
 
 from tests.conftest import clean_environment
-from tests.test_meltano import NOT_COPIED, REPOSITORY
+from tests.test_meltano import REPOSITORY, clone_into
 
 if t.TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,8 +68,7 @@ def check_recipes(
         directory: Where the clone goes.
         ends: How the blocks of a recipe end, where not all of them succeed.
     """
-    project = directory / "tap-instantly"
-    shutil.copytree(REPOSITORY, project, ignore=NOT_COPIED)
+    project = clone_into(directory)
     for heading, blocks in recipes(page).items():
         expected_ends = ends.get(heading, [0] * len(blocks))
         for (commands, expected), end in zip(blocks, expected_ends, strict=True):

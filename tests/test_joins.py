@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import typing as t
 from collections import Counter
 from decimal import Decimal
@@ -22,7 +21,7 @@ from tap_instantly.tap import TapInstantly
 from tests.contacts import AUTOMATIC, RECEIVED, SENT
 from tests.marts import Marts
 from tests.query_results import EXPECTED
-from tests.test_meltano import NOT_COPIED, REPOSITORY, needs_old_duckdb
+from tests.test_meltano import REPOSITORY, clone_into, needs_old_duckdb
 from tests.warehouse import (
     MODELLED,
     PROJECT,
@@ -74,8 +73,7 @@ UNMATCHED = {
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """Return a workspace and a project that selects what the page advises."""
-    project = tmp_path_factory.mktemp("clone") / "tap-instantly"
-    shutil.copytree(REPOSITORY, project, ignore=NOT_COPIED)
+    project = clone_into(tmp_path_factory.mktemp("clone"))
     (project / "meltano.yml").write_text(yaml.safe_dump(DEFINITION), encoding="utf-8")
     with Sandbox(labels=30, lists=24, leads=500, emails=190, strict=True) as sandbox:
         complicate(sandbox)

@@ -21,7 +21,7 @@ from tap_instantly.sandbox import Sandbox
 from tap_instantly.streams import STREAMS
 from tap_instantly.tap import TapInstantly
 from tests.conftest import Json, catalog_of, sync
-from tests.test_meltano import NOT_COPIED, REPOSITORY, needs_old_duckdb
+from tests.test_meltano import REPOSITORY, clone_into, needs_old_duckdb
 from tests.warehouse import Workspace
 
 if t.TYPE_CHECKING:
@@ -54,8 +54,7 @@ DEPTHS = range(1, 10)
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """Return a small workspace and a clone of the repository."""
-    project = tmp_path_factory.mktemp("clone") / "tap-instantly"
-    shutil.copytree(REPOSITORY, project, ignore=NOT_COPIED)
+    project = clone_into(tmp_path_factory.mktemp("clone"))
     with Sandbox(labels=3, lists=3, leads=9, emails=9, strict=True) as sandbox:
         yield Workspace(sandbox, project)
 

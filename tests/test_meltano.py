@@ -45,12 +45,17 @@ needs_old_duckdb = pytest.mark.skipif(
 )
 
 
+def clone_into(directory: Path) -> Path:
+    """Copy the repository into a directory, as a clone would; return where it is."""
+    clone = directory / "tap-instantly"
+    shutil.copytree(REPOSITORY, clone, ignore=NOT_COPIED)
+    return clone
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the repository, as a clone would be."""
-    copy = tmp_path_factory.mktemp("clone") / "tap-instantly"
-    shutil.copytree(REPOSITORY, copy, ignore=NOT_COPIED)
-    return copy
+    """Return a copy of the repository."""
+    return clone_into(tmp_path_factory.mktemp("clone"))
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import typing as t
@@ -34,7 +33,7 @@ from tests.conftest import (
     remove_waits,
     sync,
 )
-from tests.test_meltano import NOT_COPIED, REPOSITORY, needs_old_duckdb
+from tests.test_meltano import REPOSITORY, clone_into, needs_old_duckdb
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,8 +162,7 @@ def database(
     sandbox_with_canaries: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Return the database that the page's commands leave."""
-    project = tmp_path_factory.mktemp("clone") / "tap-instantly"
-    shutil.copytree(REPOSITORY, project, ignore=NOT_COPIED)
+    project = clone_into(tmp_path_factory.mktemp("clone"))
     path = Path(sys.executable).parent, os.environ["PATH"]
     done = subprocess.run(
         ["/bin/sh", "-ec", RECIPE],

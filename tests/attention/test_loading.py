@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import duckdb
 
 from tap_instantly.attention.sandbox import Sandbox
 from tests.conftest import COMMAND, Json
-from tests.test_meltano import NOT_COPIED, REPOSITORY, needs_old_duckdb
+from tests.test_meltano import clone_into, needs_old_duckdb
 
 COMMANDS = Path(COMMAND).parent
 
@@ -30,8 +29,7 @@ def environment_for(sandbox: Sandbox) -> dict[str, str]:
 @needs_old_duckdb
 def test_duckdb(tmp_path: Path) -> None:
     """DuckDB holds each label as it is, however often it is loaded."""
-    project = tmp_path / "tap-instantly"
-    shutil.copytree(REPOSITORY, project, ignore=NOT_COPIED)
+    project = clone_into(tmp_path)
 
     def load() -> dict[str, Json]:
         done = subprocess.run(

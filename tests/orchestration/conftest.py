@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ import pytest
 from tap_instantly.sandbox import Sandbox
 from tap_instantly.sandbox.http.faults import Fault
 from tests.conftest import clean_environment
-from tests.test_meltano import NOT_COPIED, REPOSITORY, expected, loaded
+from tests.test_meltano import clone_into, expected, loaded
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,10 +35,8 @@ MELTANO = str(COMMANDS / "meltano")
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the repository, as a clone would be."""
-    copy = tmp_path_factory.mktemp("clone") / "tap-instantly"
-    shutil.copytree(REPOSITORY, copy, ignore=NOT_COPIED)
-    return copy
+    """Return a copy of the repository."""
+    return clone_into(tmp_path_factory.mktemp("clone"))
 
 
 @pytest.fixture(scope="session")

@@ -222,9 +222,9 @@ def check(tables: Tables, report: Iterable[Line]) -> Findings:
         for written in line["written"]:
             table = tables.find(written["stream"])
             workspace = line["workspace_id"]
-            counts = table and tables.count(table, line, workspace)
+            counts = tables.count(table, line, workspace) if table else None
             if line["complete"]:
-                compare(line, written, counts or None, found)
+                compare(line, written, counts, found)
             listed = UNKNOWN if line["listed"] is None else line["listed"]
             figures[table or written["stream"]] = (
                 counts.all if counts else UNKNOWN,

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from singer_sdk.exceptions import ConfigurationError
 
-from tap_instantly.counting import DistinctCount
+from tap_instantly.counting import LoadCount
 from tap_instantly.reading.catalog import WORKSPACE
 
 if t.TYPE_CHECKING:
@@ -69,15 +69,12 @@ class LoadReport:
 
 def describe(stream: EndpointStream) -> dict[str, t.Any]:
     """Return the line of a stream, without what is the same for all."""
-    stats, load = stream.stats, stream.stats.load
+    stats = stream.stats
+    load = stats.load or LoadCount()  # none if the run ends before it reads
     is_complete = stats.is_complete and stats.failure is None
-    is_whole = is_complete and not stats.skipped and load is not None and load.is_whole
-    writes_all = load is not None and load.writes_all
-    listed = load.listed.count() if load is not None else 0
-    written = {
-        name: load.written[name] if load is not None else DistinctCount()
-        for name in stream.written_keys
-    }
+    is_whole = is_complete and not stats.skipped and load.is_whole
+    listed = load.listed.count()
+    written = {name: load.written[name] for name in stream.written_keys}
     return {
         "method": stream.replication_method,
         "bookmark": stats.end_value,
@@ -87,12 +84,12 @@ def describe(stream: EndpointStream) -> dict[str, t.Any]:
         "listed": listed if is_whole else None,
         "scope": stream.scope_of_list,
         "mapped": stream.is_mapped,
-        "activated": stats.activated is not None,
+        "activated": stats.is_activated,
         "written": [
             {
                 "stream": name,
                 "rows": count.total,
-                "keys": min(count.total, listed) if writes_all else count.count(),
+                "keys": min(count.total, listed) if load.writes_all else count.count(),
             }
             for name, count in written.items()
         ],

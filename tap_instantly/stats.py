@@ -41,7 +41,7 @@ class SyncStats:
         failure: Why the stream stopped early, in words; None while all is well.
         outcome: The same in a word or two.
         is_complete: Whether the stream was read to its end.
-        activated: The version of the table that the target was told to keep.
+        is_activated: Whether the target was told to drop what is no longer there.
         load: What the report counts; None without one.
     """
 
@@ -56,7 +56,7 @@ class SyncStats:
     failure: str | None = None
     outcome: str = READABLE
     is_complete: bool = False
-    activated: int | None = None
+    is_activated: bool = False
     load: LoadCount | None = None
     _in_flight: int = field(default=0, repr=False)
     _waiting: Counter[str] = field(default_factory=Counter, repr=False)

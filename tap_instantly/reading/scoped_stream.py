@@ -118,9 +118,7 @@ class ScopedStream(CatalogStream):
         """Which rows Instantly's list has: all, those of a window, or recent ones."""
         if self.limited_retention:
             return "recent"
-        is_windowed = self._timestamp_setting("start_date") or self._timestamp_setting(
-            "end_date"
-        )
+        is_windowed = self.config.get("start_date") or self.config.get("end_date")
         return "window" if is_windowed and self.created_field else "all"
 
     @property

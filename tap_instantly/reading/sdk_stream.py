@@ -184,7 +184,7 @@ class SDKStream(ScopedStream):
             )
         elif self._version_to_activate is not None:
             super()._write_activate_version_message(self._version_to_activate)
-            self.stats.activated = self._version_to_activate
+            self.stats.is_activated = True
         if self._is_whole_table:
             self._note_version()
 

@@ -253,8 +253,7 @@ class StreamSource:
             return None
         if self._own_keys is not None:
             self._own_keys.add(page.rows, partition.index)
-        has_blanks = not BLANK.isdisjoint(chain.from_iterable(page.keys))
-        if has_blanks:
+        if not BLANK.isdisjoint(chain.from_iterable(page.keys)):
             self._conformer.name_blank_keys(page.rows, optional=self._stream.blank_keys)
             page = page._replace(keys=self._keys(page.rows))
         page = self._select_created(page, partition)
@@ -271,7 +270,8 @@ class StreamSource:
         stream = self._stream
         fields = stream.key_fields if stream.has_overlaps else ()
         keys = [tuple([record.get(name) for name in fields]) for record in records]
-        is_counted = stream.stats.load is not None and not self._writes_all
+        load = stream.stats.load
+        is_counted = load is not None and not load.writes_all
         hashes = hash_keys(records, stream.primary_keys) if is_counted else ()
         lines = self._stream.encode_records(records) if self._writes_raw else b""
         return RecordBatch(
